@@ -1,0 +1,40 @@
+# Two commands do everything from a bare machine with Python 3.11 and git: `make demo`, `make test`.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.PHONY: demo test test-fast check bench clean
+
+demo: $(VENV)/installed  ## train on the built-in handwritten digits and write a report
+	$(BIN)/striate train digits
+
+test: $(VENV)/installed-dev  ## every test
+	$(BIN)/python -m pytest
+
+test-fast: $(VENV)/installed-dev  ## every test but the slow ones
+	$(BIN)/python -m pytest -m "not slow"
+
+check: $(VENV)/installed-dev  ## lint, format, types, and the walls between the packages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/installed-dev  ## side by side with the peers; see benchmarks/NOTES.md
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(PIP) install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@

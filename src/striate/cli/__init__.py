@@ -1,0 +1,70 @@
+"""The command line: arguments become a Request, a task's Result becomes text or JSON.
+
+Only this file is imported for `striate --help`; a verb's own module follows when it is used.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from striate import __version__
+from striate.errors import StriateError
+
+INTERRUPTED = 130
+
+
+def application() -> App:
+    """The tree of verbs. Each is named by its module, which is imported when it is called."""
+    app = App(
+        name="striate",
+        version=__version__,
+        help="From a folder of images to a network that is trained, judged and understood.",
+        help_format="plaintext",
+        help_epilogue="Start with: striate train digits",
+    )
+    app.command("striate.cli.train:train", help="Train a network on images and judge it.")
+    app.command("striate.cli.evaluate:evaluate", help="Judge a run on its test part or new data.")
+    app.command("striate.cli.predict:predict", help="Say what is on images.")
+    app.command("striate.cli.compare:compare", help="Tell whether one run is better than another.")
+    data = App(name="data", help="Look at a data set before training on it.")
+    data.command("striate.cli.data:check", help="Open every file; report and exclude what is bad.")
+    data.command("striate.cli.data:split", help="Part a data set into train, val and test.")
+    app.command(data)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit with its code: 0 done, 1 failed, 2 bad usage, 3 bad data, 130/143."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; return its exit code."""
+    try:
+        code = application()(list(arguments), exit_on_error=False, result_action="return_value")
+    except CycloptsError:
+        return 2  # cyclopts has printed what is wrong
+    except StriateError as error:
+        _explain(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output, such as `head`, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code if isinstance(code, int) else 0
+
+
+def _explain(error: StriateError) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True, highlight=False)
+    text = Text.assemble(("error: ", "bold red"), error.what)
+    if error.fix:
+        text.append(f"\n{error.fix}")
+    text.append(f"\n[{error.code}]", style="dim")
+    console.print(text, soft_wrap=True)

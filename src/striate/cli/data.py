@@ -1,0 +1,32 @@
+"""`striate data check` and `striate data split`."""
+
+from striate.cli.flags import Output, command
+from striate.cli.show import print_json, progress
+from striate.errors import DataError
+from striate.report.terminal import print_check
+from striate.tasks import data as tasks
+from striate.tasks.request import DataCheckRequest, DataSplitRequest
+
+
+def answer_check(request: DataCheckRequest, output: Output) -> int:
+    with progress(output) as watch:
+        checked = tasks.check(request, on_event=watch)
+    if output.json_output:
+        print_json(checked.to_json())
+    else:
+        print_check(checked.to_json())
+    return DataError.exit_code if checked.has_errors else 0
+
+
+def answer_split(request: DataSplitRequest, output: Output) -> None:
+    with progress(output) as watch:
+        parted = tasks.part(request, on_event=watch)
+    if output.json_output:
+        print_json({"path": str(parted.path), "counts": parted.counts})
+    else:
+        counts = ", ".join(f"{n:,} {part}" for part, n in parted.counts.items())
+        print(f"{parted.path}: {counts}.")
+
+
+check = command(DataCheckRequest, answer_check)
+split = command(DataSplitRequest, answer_split)

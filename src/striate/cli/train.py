@@ -1,0 +1,29 @@
+"""`striate train`."""
+
+from striate.cli.flags import Output, command
+from striate.cli.show import print_json, progress
+from striate.report.terminal import show_result
+from striate.tasks.request import TrainRequest
+from striate.tasks.train import run as carry_out
+
+
+def answer(request: TrainRequest, output: Output) -> int:
+    with progress(output) as watch:
+        run = carry_out(request, on_event=watch)
+    if run.outcome == "interrupted":
+        if output.json_output:
+            print_json({"folder": str(run.folder), "outcome": run.outcome})
+        else:
+            print(
+                f"Stopped. The model so far is in {run.files.model}.\nGo on with: "
+                f"striate train {request.data} --output-dir {run.folder} --resume"
+            )
+        return run.exit_code
+    if output.json_output:
+        print_json({"folder": str(run.folder), "outcome": run.outcome, **run.report})
+    else:
+        show_result(run.report, places={"report": run.files.page, "model": run.files.model})
+    return 0
+
+
+train = command(TrainRequest, answer)

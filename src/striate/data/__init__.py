@@ -1,0 +1,30 @@
+"""From files and arrays to batches: sources, the data check, the split, decoding, augmentation."""
+
+from striate.data.augment import Augmentation as Augmentation
+from striate.data.batches import Batch as Batch
+from striate.data.batches import EvalBatches as EvalBatches
+from striate.data.batches import TrainBatches as TrainBatches
+from striate.data.check import CheckReport as CheckReport
+from striate.data.check import check as check
+from striate.data.check import usable as usable
+from striate.data.dataset import SPLITS as SPLITS
+from striate.data.dataset import ArrayStore as ArrayStore
+from striate.data.dataset import Dataset as Dataset
+from striate.data.dataset import FileStore as FileStore
+from striate.data.dataset import FileVerdict as FileVerdict
+from striate.data.dataset import ImageStore as ImageStore
+from striate.data.dataset import Task as Task
+from striate.data.decode import Decoded as Decoded
+from striate.data.decode import decode as decode
+from striate.data.findings import Finding as Finding
+from striate.data.preprocessing import Preprocessing as Preprocessing
+from striate.data.sources import open_dataset as open_dataset
+from striate.data.sources import open_files as open_files
+from striate.data.split import read_split as read_split
+from striate.data.split import split as split
+from striate.data.split import split_findings as split_findings
+from striate.data.split import write_split as write_split
+from striate.data.stores import CanvasStore as CanvasStore
+from striate.data.stores import TensorStore as TensorStore
+from striate.data.stores import canvas_store as canvas_store
+from striate.data.verdicts import default_cache as default_cache

@@ -1,0 +1,114 @@
+"""The report as one page that stands alone: no request leaves it, no script runs in it."""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from striate.errors import FileError
+from striate.report.markup import Content, Markup, tag, text
+from striate.report.parts import Section
+from striate.report.sections import sections
+from striate.report.sections.numbers import opening
+from striate.report.words import names
+
+FORMAT = 1
+
+
+def page(report: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
+    """The content of `report.html` for a report and the pictures its galleries name.
+
+    Args:
+        report: the content of `report.json`; parts that are missing or null are left out.
+        pictures: PNG files by the keys that the report's galleries use.
+    Raises:
+        FileError: the report has another format than this version of Striate writes.
+    """
+    if report.get("format") != FORMAT:
+        raise FileError(
+            "report-format",
+            f"The report has format {report.get('format')!r}; this version reads {FORMAT}.",
+            "Use the version of Striate that wrote it, or evaluate the run again.",
+        )
+    known = sections(report, pictures)
+    title = f"{names(report.get('name'))} – Striate report"
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=_policy()),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("meta", name="referrer", content="no-referrer"),
+        tag("title", title),
+        tag("style", Markup(_style())),
+    )
+    body = tag(
+        "body",
+        tag("a", "Skip to the verdict", href="#verdict", class_="skip"),
+        _masthead(report),
+        tag("nav", _contents(known), aria_label="Contents"),
+        tag("main", tag("div", opening(report), id="verdict", class_="verdict"), _sections(known)),
+        tag("footer", tag("p", "Made by Striate. Everything on this page can be computed again "
+            "from predictions.parquet; the same numbers are in report.json.")),
+    )  # fmt: skip
+    return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
+
+
+@cache
+def _style() -> str:
+    return files("striate.report").joinpath("page.css").read_text("utf-8")
+
+
+@cache
+def _policy() -> str:
+    """Nothing is allowed but this page's own style sheet, known by its hash, and data: images."""
+    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _masthead(report: Mapping[str, Any]) -> Markup:
+    made = str(report.get("created") or "")
+    day = made[:10] if len(made) >= 10 else made
+    kinds = {"single_label": "one label per image", "multi_label": "several labels per image"}
+    task = str(report.get("task") or "")
+    parts: list[Content] = [tag("b", tag("bdi", names(report.get("name"))))]
+    parts += [tag("span", kinds.get(task, task.replace("_", " "))) if task else None]
+    parts += [tag("time", day, datetime=made) if day else None]
+    return tag("header", tag("span", "Striate", class_="brand"), *parts, class_="masthead")
+
+
+def _sections(known: Sequence[Section]) -> list[Markup]:
+    return [_section(each, turn / len(known)) for turn, each in enumerate(known)]
+
+
+def _section(section: Section, turn: float) -> Markup:
+    heading = tag("h2", _mark(turn), section.title, id=f"{section.key}-heading")
+    note = tag("aside", section.note, class_="note") if section.note else None
+    body = tag("div", section.body, class_="body")
+    return tag(
+        "section",
+        heading,
+        (note, body) if section.wide else (body, note),
+        id=section.key,
+        class_="wide" if section.wide else None,
+        aria_labelledby=f"{section.key}-heading",
+    )
+
+
+def _mark(turn: float) -> Markup:
+    """A stroke that turns from section to section, as the cells of the striate cortex do."""
+    line = tag("path", d="M0 -7V7", transform=f"rotate({180 * turn:.0f})")
+    return tag("svg", line, class_="mark", viewBox="-8 -8 16 16", aria_hidden="true")
+
+
+def _contents(known: Sequence[Section]) -> Markup:
+    items = [
+        tag("li", tag("a", _mark(turn / len(known)), each.title, href=f"#{each.key}"))
+        for turn, each in enumerate(known)
+    ]
+    return tag("ol", text(items))

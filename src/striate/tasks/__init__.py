@@ -1,0 +1,1 @@
+"""The use cases, Request → Result: one code path for Python, the command line and pages."""

@@ -1,0 +1,138 @@
+"""Data made ready: opened, checked file by file, split, and the test part sealed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.data import (
+    CheckReport,
+    Dataset,
+    Task,
+    check,
+    open_dataset,
+    read_split,
+    split,
+    usable,
+    write_split,
+)
+from striate.errors import DataError
+from striate.files import canonical_json, parse_json, write_atomic
+from striate.tasks.run_folder import RunFolder
+from striate.train import OnEvent, StageProgress
+
+
+class DataOptions(Protocol):
+    """The fields of a request that say how data become ready."""
+
+    @property
+    def task(self) -> Any: ...
+    @property
+    def val(self) -> float: ...
+    @property
+    def test(self) -> float: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def pixel_cap(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Checked and split data. `open_part("test")` is the only way to the test images."""
+
+    dataset: Dataset
+    report: CheckReport
+
+    @property
+    def task(self) -> Task:
+        return self.dataset.task
+
+    def counts(self) -> Mapping[str, int]:
+        """Images in each part."""
+        return {part: len(self.dataset.where(part)) for part in ("train", "val", "test")}
+
+    def sizes(self, part: str) -> NDArray[np.int32]:
+        """Height, width and channels of the images of a part, [n, 3]."""
+        found: NDArray[np.int32] = self.report.sizes[self.report.kept][self.dataset.where(part)]
+        return found
+
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of every used image by its id."""
+        return {file.path: file.sha256 for file in self.report.files if file.status == "used"}
+
+    def training_part(self) -> Dataset:
+        """Train and validation records, without the test part."""
+        rows = np.concatenate([self.dataset.where("train"), self.dataset.where("val")])
+        return self.dataset.select(rows)
+
+    def open_test_part(self, folder: RunFolder, by: str) -> Dataset:
+        """Break the seal: the opening is logged first."""
+        folder.log_test_opening(by)
+        return self.dataset.select(self.dataset.where("test"))
+
+
+def prepare(
+    source: Any,
+    options: DataOptions,
+    folder: RunFolder,
+    on_event: OnEvent,
+    split_file: Path | None = None,
+) -> Prepared:
+    """Open, check and split; write data.json and split.csv, or hold them against those there.
+
+    Raises:
+        DataError: the check found errors, or the data changed since the run began.
+    """
+    dataset = open_dataset(source, task=options.task)
+    report = check_data(dataset, options.pixel_cap, on_event)
+    account = canonical_json(report.to_json())
+    known = folder.split if folder.split.exists() else split_file
+    if folder.split.exists():
+        _check_unchanged(folder, report.to_json())
+    write_atomic(folder.data, account)
+    refuse_errors(report)
+    if known is not None:
+        parted = read_split(usable(dataset, report), known)
+    else:
+        parted = split(dataset, report, seed=options.seed, val=options.val, test=options.test)
+    if not folder.split.exists():
+        write_split(parted, folder.split)
+    return Prepared(parted, report)
+
+
+def check_data(dataset: Dataset, pixel_cap: int, on_event: OnEvent) -> CheckReport:
+    """Open every file, telling how far it is."""
+    return check(
+        dataset,
+        pixel_cap=pixel_cap,
+        on_progress=lambda done, total: on_event(StageProgress("Checking the files", done, total)),
+    )
+
+
+def refuse_errors(report: CheckReport) -> None:
+    """Raise when the check found what nobody should train on."""
+    errors = [finding for finding in report.findings if finding.severity == "error"]
+    if errors:
+        raise DataError(
+            f"data-{errors[0].code.removeprefix('data-')}",
+            " ".join(finding.sentence for finding in errors),
+            "Mend the data and start again; no file was changed.",
+        )
+
+
+def _check_unchanged(folder: RunFolder, now: dict[str, Any]) -> None:
+    before = parse_json(folder.data.read_text(encoding="utf-8"), str(folder.data))
+    old = {file["path"]: file["sha256"] for file in before["files"]}
+    new = {file["path"]: file["sha256"] for file in now["files"]}
+    changed = sorted(path for path in old.keys() | new.keys() if old.get(path) != new.get(path))
+    if changed:
+        raise DataError(
+            "data-changed",
+            f"{len(changed)} files differ from when the run in {folder.path} began, such as "
+            f"{', '.join(changed[:3])}.",
+            "Put them back, or train afresh in another --output-dir.",
+        )

@@ -1,0 +1,152 @@
+"""What can be asked of the tasks: frozen, validated, written once.
+
+The command line's flags, the docs and the checks are read from these fields. `positional` fields
+are a command's arguments; `flags` are spellings that people know from other tools.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from striate.train import Recipe
+
+UNRECORDED = frozenset({"resume", "output_dir"})  # they say where, not what
+
+
+def argument(help: str, *, default: Any = ..., variadic: bool = False) -> Any:
+    """A field that is given by its place on the command line."""
+    extra: dict[str, Any] = {"positional": True, "variadic": variadic}
+    return Field(default, description=help, json_schema_extra=extra)
+
+
+def option(default: Any, help: str, *flags: str, **limits: Any) -> Any:
+    """A field that is given by a flag, with its limits (`ge`, `gt`, `le`, `lt`)."""
+    extra: dict[str, Any] = {"flags": list(flags)}
+    return Field(default, description=help, json_schema_extra=extra, **limits)
+
+
+class Request(BaseModel):
+    """The base of all requests: an unknown field is an error, and nothing changes later."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TrainRequest(Recipe):
+    """Train a network on a data set and judge it.
+
+    DATA is a folder with a class per sub-folder (or train/, val/ and test/ with such sub-folders),
+    a CSV or Parquet table with the columns path and label, an .npz file, a folder of MNIST's
+    .gz files, or the built-in "digits".
+    """
+
+    data: str = argument("Folder, table, array file, or a built-in name such as digits.")
+    model: str = option("auto", "Architecture of the zoo; auto chooses by images and their number.")
+    image_size: int | None = option(
+        None, "Side of the square that the network sees, in pixels.", "--img-size", "--imgsz", ge=1
+    )
+    channels: int | None = option(
+        None, "Channels: 1 grey, 3 colour, or as many as the data have.", ge=1
+    )
+    resize: Literal["auto", "crop", "squash", "pad"] = option(
+        "auto", "How a picture becomes a square: crop its middle, stretch it, or add a border."
+    )
+    background: tuple[int, int, int] = option(
+        (255, 255, 255), "Red, green and blue (0..255) behind transparent pixels and borders."
+    )
+    task: Literal["auto", "single_label", "multi_label", "regression"] = option(
+        "auto", "What the labels are; auto reads it off them."
+    )
+    val: float = option(
+        0.15, "Share of the images for validation, where the data have none.", gt=0, lt=1
+    )
+    test: float = option(
+        0.15, "Share of the images for the test, where the data have none.", ge=0, lt=1
+    )
+    split: Path | None = option(None, "A split.csv of an earlier run to use again.")
+    pixel_cap: int = option(
+        100_000_000, "Refuse pictures of more pixels, unopened.", ge=1
+    )
+    output_dir: Path | None = option(
+        None, "The run folder; runs/NAME by default.", "-o", "--output"
+    )
+    resume: bool = option(False, "Go on with an interrupted run.")
+
+    @field_validator("background")
+    @classmethod
+    def _is_colour(cls, value: tuple[int, int, int]) -> tuple[int, int, int]:
+        if not all(0 <= part <= 255 for part in value):
+            raise ValueError("red, green and blue must lie between 0 and 255")
+        return value
+
+    @property
+    def run_name(self) -> str:
+        """The name of the run folder: that of the data."""
+        name = Path(self.data).stem if Path(self.data).suffix else Path(self.data).name
+        kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip("-.")
+        return kept or "run"
+
+    def recorded(self) -> dict[str, Any]:
+        """Plain values for recipe.yaml: all that was asked, with what was chosen filled in."""
+        return self.model_dump(mode="json", exclude=set(UNRECORDED))
+
+
+class EvaluateRequest(Request):
+    """Judge a run on its sealed test part, or on other labelled data.
+
+    Each opening of the test part is logged and counted in the report: a part that has been looked
+    at often is no longer a fair judge.
+    """
+
+    run: str = argument("Run folder, or its name under runs/.")
+    data: str | None = argument("Other labelled data; the run's own test part if left out.", default=None)
+    output_dir: Path | None = option(
+        None, "Where the report goes; RUN/evaluations/NAME by default.", "-o", "--output"
+    )
+    device: str = option("auto", "auto, cpu, cuda, cuda:1, mps …")
+
+
+class PredictRequest(Request):
+    """Say what is on images: files, folders, globs such as "new/*.jpg", or - for a list on stdin.
+
+    Files that cannot be read are listed at the end, and the exit code is then 3.
+    """
+
+    run: str = argument("Run folder, its name under runs/, or a model file.")
+    files: tuple[str, ...] = argument("Images, folders, globs, or -.", default=(), variadic=True)
+    top: int = option(1, "How many classes to show for each image.", "-k", ge=1)
+    csv: Path | None = option(None, "Write the table to this CSV file (- for the terminal).")
+    batch_size: int = option(64, "Images per batch.", "-b", ge=1)
+    device: str = option("auto", "auto, cpu, cuda, cuda:1, mps …")
+
+
+class CompareRequest(Request):
+    """Tell whether one run is better than another, on the test images that both were judged on."""
+
+    run_a: str = argument("A run folder.")
+    run_b: str = argument("Another one.")
+
+
+class DataCheckRequest(Request):
+    """Open and decode every file of a data set; report what is wrong. No file is changed."""
+
+    data: str = argument("Folder, table, array file or built-in name.")
+    task: Literal["auto", "single_label", "multi_label", "regression"] = option(
+        "auto", "What the labels are; auto reads it off them."
+    )
+    pixel_cap: int = option(100_000_000, "Refuse pictures of more pixels, unopened.", ge=1)
+    output: Path | None = option(None, "Write the full account to this JSON file.", "-o")
+
+
+class DataSplitRequest(Request):
+    """Part a data set into train, val and test; write split.csv for later runs."""
+
+    data: str = argument("Folder, table, array file or built-in name.")
+    output: Path = option(Path("split.csv"), "The file to write.", "-o")
+    task: Literal["auto", "single_label", "multi_label", "regression"] = option(
+        "auto", "What the labels are; auto reads it off them."
+    )
+    val: float = option(0.15, "Share of the images for validation.", gt=0, lt=1)
+    test: float = option(0.15, "Share of the images for the test.", ge=0, lt=1)
+    seed: int = option(0, "Fixes the draw.", ge=0)
+    pixel_cap: int = option(100_000_000, "Refuse pictures of more pixels, unopened.", ge=1)

@@ -1,0 +1,210 @@
+"""A run folder: where everything that a training earned is kept, and where it is found again."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from striate.errors import RunError, UsageError
+from striate.files import parse_json, write_atomic
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run, by name. Nothing is read or written until it is asked for."""
+
+    path: Path
+
+    @property
+    def recipe(self) -> Path:
+        return self.path / "recipe.yaml"
+
+    @property
+    def data(self) -> Path:
+        return self.path / "data.json"
+
+    @property
+    def split(self) -> Path:
+        return self.path / "split.csv"
+
+    @property
+    def history(self) -> Path:
+        return self.path / "history.csv"
+
+    @property
+    def events(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model.safetensors"
+
+    @property
+    def predictions(self) -> Path:
+        return self.path / "predictions.parquet"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.json"
+
+    @property
+    def page(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def evaluations(self) -> Path:
+        return self.path / "evaluations"
+
+    @property
+    def started(self) -> bool:
+        return self.recipe.exists()
+
+    @property
+    def finished(self) -> bool:
+        return self.report.exists()
+
+    def write_recipe(self, recipe: dict[str, Any]) -> None:
+        write_atomic(self.recipe, yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True))
+
+    def read_recipe(self) -> dict[str, Any]:
+        """What was asked for, resolved; an interrupted or finished run has it."""
+        recipe = yaml.safe_load(self.recipe.read_text(encoding="utf-8"))
+        if not isinstance(recipe, dict):
+            raise RunError(
+                "run-bad-recipe", f"{self.recipe} is no recipe.", "Train again in another folder."
+            )
+        return recipe
+
+    def write_history(self, rows: Sequence[Mapping[str, float]]) -> None:
+        """One line an epoch; the columns are those of the first epoch."""
+        text = io.StringIO(newline="")
+        table = csv.DictWriter(text, list(rows[0]) if rows else ["epoch"], lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+        write_atomic(self.history, text.getvalue())
+
+    def read_report(self) -> dict[str, Any]:
+        """The contents of report.json.
+
+        Raises:
+            RunError: the training of this run has not ended.
+        """
+        if not self.finished:
+            raise RunError(
+                "run-unfinished",
+                f"{self.path} has no report yet: its training has not ended.",
+                f"Go on with it: striate train --output-dir {self.path} --resume",
+            )
+        report = parse_json(self.report.read_text(encoding="utf-8"), str(self.report))
+        return dict(report)
+
+    def log_test_opening(self, by: str) -> None:
+        """Note that the test part was opened; whoever judges by it sees how often that was."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        line = json.dumps({"event": "TestOpened", "when": now, "by": by})
+        with self.events.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def test_openings(self) -> list[dict[str, str]]:
+        """`[{"when", "by"}]`, oldest first."""
+        return [
+            {"when": event["when"], "by": event["by"]}
+            for event in self._events()
+            if event.get("event") == "TestOpened"
+        ]
+
+    def _events(self) -> Iterator[dict[str, Any]]:
+        if not self.events.exists():
+            return
+        for line in self.events.read_text(encoding="utf-8").splitlines():
+            try:
+                yield json.loads(line)
+            except ValueError:  # the last line of a killed process may be torn
+                continue
+
+
+def new_run_folder(name: str, output_dir: Path | None) -> RunFolder:
+    """`output_dir` itself, or the first of runs/NAME, runs/NAME-2, … that is free.
+
+    Raises:
+        UsageError: `output_dir` already holds a run.
+    """
+    if output_dir is None:
+        free = (RUNS / (name if i == 1 else f"{name}-{i}") for i in range(1, 100_000))
+        return RunFolder(next(path for path in free if not path.exists()))
+    folder = RunFolder(output_dir)
+    if folder.started:
+        state = "a finished run" if folder.finished else "an unfinished run"
+        raise UsageError(
+            "run-exists",
+            f"{output_dir} already holds {state}.",
+            "Choose another --output-dir, or go on with an unfinished one by --resume.",
+        )
+    return folder
+
+
+def find_run(run: str | Path) -> RunFolder:
+    """The run folder that is meant: its path, its name under runs/, or a file inside it.
+
+    Raises:
+        RunError: there is none; close names are suggested.
+    """
+    given = Path(run)
+    for path in (given, RUNS / given, given.parent):
+        if RunFolder(path).started:
+            return RunFolder(path)
+    known = [str(path.parent) for path in RUNS.glob("*/recipe.yaml")]
+    close = get_close_matches(str(RUNS / given.name), known, n=3) or sorted(known)[:5]
+    raise RunError(
+        "run-not-found",
+        f"{run} is no run folder: there is no recipe.yaml in it.",
+        f"Did you mean {' or '.join(close)}?" if close else "`striate train DATA` makes one.",
+    )
+
+
+def last_unfinished_run(name: str) -> RunFolder:
+    """The newest unfinished runs/NAME or runs/NAME-N.
+
+    Raises:
+        RunError: every run of that name has ended, or there is none.
+    """
+    found = [RunFolder(path) for path in (RUNS / name, *RUNS.glob(f"{name}-*"))]
+    open_runs = [run for run in found if run.started and not run.finished]
+    if not open_runs:
+        raise RunError(
+            "run-nothing-to-resume",
+            f"There is no unfinished run of {name!r} in {RUNS}/.",
+            "Name its folder with --output-dir, or leave --resume out to start afresh.",
+        )
+    return max(open_runs, key=lambda run: run.recipe.stat().st_mtime)
+
+
+def new_folder_in(parent: Path, name: str, output_dir: Path | None) -> Path:
+    """`output_dir`, or the first of parent/NAME, parent/NAME-2, … that is free.
+
+    Raises:
+        UsageError: `output_dir` has a report already.
+    """
+    if output_dir is None:
+        free = (parent / (name if i == 1 else f"{name}-{i}") for i in range(1, 100_000))
+        return next(path for path in free if not path.exists())
+    if RunFolder(output_dir).finished:
+        raise UsageError(
+            "run-exists",
+            f"{output_dir} already holds a report.",
+            "Choose another --output-dir.",
+        )
+    return output_dir

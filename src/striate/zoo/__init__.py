@@ -1,0 +1,45 @@
+"""Architectures by name: one family per file, each a builder and rows of data."""
+
+from fnmatch import fnmatchcase
+
+from striate.errors import unknown_name
+from striate.nn import Classifier
+from striate.shapes import Pair, pair
+from striate.zoo import lenet, resnet, striatenet
+from striate.zoo._spec import ArchitectureSpec as ArchitectureSpec
+from striate.zoo._spec import table
+
+ARCHITECTURES = table(lenet.FAMILY, resnet.FAMILY, striatenet.FAMILY)
+
+
+def create(
+    name: str, *, classes: int, channels: int = 3, image_size: int | Pair | None = None
+) -> Classifier:
+    """A fresh network for images [N, channels, H, W]; `head(features(images))` [N, classes].
+
+    Args:
+        name: a key of `ARCHITECTURES`.
+        image_size: pixels, or (height, width); networks that fit themselves to the image use it.
+    Raises:
+        UnknownName: no such architecture.
+        ShapeError: the images are too small for it.
+
+    >>> create("lenet5", classes=10, channels=1).head.output
+    Linear(in_features=84, out_features=10, bias=True)
+    """
+    if name not in ARCHITECTURES:
+        raise unknown_name("architecture", name, ARCHITECTURES)
+    spec = ARCHITECTURES[name]
+    network = spec.build(classes=classes, in_channels=channels, image_size=image_size)
+    size = None if image_size is None else [*pair(image_size)]
+    network.made_by = {"name": name, "classes": classes, "channels": channels, "image_size": size}
+    return network
+
+
+def list(pattern: str = "*") -> tuple[str, ...]:
+    """Names that match a shell pattern, in the order of the table.
+
+    >>> list("resnet1*")
+    ('resnet18', 'resnet101', 'resnet152')
+    """
+    return tuple(name for name in ARCHITECTURES if fnmatchcase(name, pattern))

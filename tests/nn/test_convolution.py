@@ -1,0 +1,60 @@
+"""Padding as TensorFlow pads, against a convolution over an image padded by hand."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from striate.nn import Conv2dSame, conv_norm
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    size=st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    kernel=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    stride=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    dilation=st.integers(1, 2),
+    groups=st.sampled_from([1, 2]),
+)
+def test_same_convolution_is_the_definition_written_slowly(size, kernel, stride, dilation, groups):
+    torch.manual_seed(0)
+    layer = Conv2dSame(2, 4, kernel, stride, dilation, groups).double()
+    image = torch.randn(1, 2, *size, dtype=torch.float64)
+    output = layer(image)
+    assert output.shape[2:] == tuple(-(-n // s) for n, s in zip(size, stride, strict=True))
+    before = [
+        max((-(-n // s) - 1) * s + (k - 1) * dilation + 1 - n, 0) // 2
+        for n, k, s in zip(size, kernel, stride, strict=True)
+    ]
+    far = 12  # zeros enough on every side
+    wide = F.pad(image, (far,) * 4)
+    for row, column in [(0, 0), (output.shape[2] - 1, output.shape[3] - 1)]:
+        top = far + row * stride[0] - before[0]
+        left = far + column * stride[1] - before[1]
+        window = wide[:, :, top:, left:]
+        alone = F.conv2d(window, layer.weight, layer.bias, 1, 0, dilation, groups)[0, :, 0, 0]
+        torch.testing.assert_close(output[0, :, row, column], alone)
+
+
+def test_the_odd_pixel_goes_right_and_below():
+    layer = Conv2dSame(1, 1, 3, stride=2, bias=False)
+    torch.nn.init.ones_(layer.weight)
+    image = torch.arange(16.0).reshape(1, 1, 4, 4)
+    assert layer(image).flatten().tolist() == [45, 39, 66, 50]  # sums of 3x3 from pixels 0 and 2
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3, 5, 7]), st.integers(1, 3))
+def test_conv_norm_output_size(height, width, kernel, stride):
+    with torch.device("meta"):
+        output = conv_norm(2, 3, kernel, stride)(torch.empty(2, 2, height, width))
+    assert output.shape == (2, 3, -(-height // stride), -(-width // stride))
+
+
+@pytest.mark.parametrize("act", [True, False])
+def test_conv_norm_is_convolution_norm_and_activation(act):
+    block = conv_norm(2, 3, 3, act=act, gamma=0.5)
+    assert [name for name, _ in block.named_children()] == ["conv", "norm", "act"][: 2 + act]
+    assert block.conv.bias is None
+    assert block.norm.weight.tolist() == [0.5] * 3
