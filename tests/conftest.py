@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-REAL_DATA = Path(
-    os.environ.get("STRIATE_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")
-)
+REAL_DATA = Path(os.environ.get("STRIATE_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
 @pytest.fixture(scope="session")

@@ -21,11 +21,9 @@ class MemoryBatch:
 class MemoryBatches:
     """Batches over given tensors; the order of an epoch depends on (seed, epoch) alone."""
 
-    def __init__(
-        self, images: Tensor, targets: Tensor, batch_size: int, seed: int = 0, delay: float = 0.0
-    ) -> None:
+    def __init__(self, images: Tensor, targets: Tensor, batch_size: int, seed: int = 0) -> None:
         self.images, self.targets = images, targets
-        self.batch_size, self.seed, self.delay = batch_size, seed, delay
+        self.batch_size, self.seed = batch_size, seed
         self.steps = len(images) // batch_size
         self.asked: list[tuple[int, int]] = []
 
@@ -37,10 +35,10 @@ class MemoryBatches:
             yield MemoryBatch(self.images[chosen], self.targets[chosen], chosen)
 
 
-def blobs(count: int = 96, classes: int = 3, size: int = 8, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Images [count, 1, size, size] of noise with a bright stripe where the class is, and labels."""
+def blobs(count: int = 96, size: int = 8, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Noise [count, 1, size, size] with a bright row where the class is, and the labels."""
     generator = torch.Generator().manual_seed(seed)
-    labels = torch.arange(count) % classes
+    labels = torch.arange(count) % 3
     images = 0.5 * torch.randn(count, 1, size, size, generator=generator)
     images[torch.arange(count), 0, labels] += 2.0
     return images, labels
@@ -63,7 +61,7 @@ def small_network(seed: int = 0, classes: int = 3) -> nn.Sequential:
 
 
 def small_recipe(**settings: object) -> Recipe:
-    defaults = dict(epochs=3, batch_size=16, learning_rate=0.01, device="cpu")
+    defaults = {"epochs": 3, "batch_size": 16, "learning_rate": 0.01, "device": "cpu"}
     return Recipe(**{**defaults, **settings})
 
 
@@ -81,7 +79,7 @@ def validation(network: nn.Module) -> dict[str, float]:
 
 def small_fit(network: nn.Module, recipe: Recipe | None = None, **options: object):
     """`fit` with everything small unless given."""
-    settings = dict(batches=small_batches(), objective=SingleLabel(), validate=validation)
+    settings = {"batches": small_batches(), "objective": SingleLabel(), "validate": validation}
     return fit(network, recipe=recipe or small_recipe(), **{**settings, **options})
 
 

@@ -1,5 +1,7 @@
 """Losses against torch's own, and safe where a logarithm is not."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -84,6 +86,11 @@ def test_probabilities_of_zero_and_one_give_finite_losses_and_gradients():
         assert values[0].item() == pytest.approx(16.1, abs=0.1)  # -log(1e-7)
         assert values[1].item() == pytest.approx(0, abs=1e-6)
         assert gradient.isfinite().all()
+
+
+def test_probabilities_that_do_not_sum_to_one_are_shares():
+    loss = losses.CategoricalCrossentropy()(torch.tensor([[2.0, 6.0]]), torch.tensor([1]))
+    assert loss.item() == pytest.approx(-math.log(0.75))
 
 
 def test_half_precision_is_computed_in_float32():

@@ -46,7 +46,7 @@ _PLACES = {  # public name -> module that holds it; "" is a module of that name
     "open_run": "tasks.run",
     "train": "tasks.train",
 }
-__all__ = sorted(_PLACES)  # noqa: PLE0605
+__all__ = sorted(_PLACES)
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -20,7 +20,7 @@ from striate.losses import get as get_loss
 from striate.metrics import Estimate, wilson
 from striate.predictions import Task
 from striate.report.live import watcher
-from striate.train import EpochEnded, Event, Recipe, fit, ignore, together
+from striate.train import EpochEnded, Event, OnEvent, Recipe, fit, ignore
 
 Optimizer = Literal["sgd", "adam", "adamw", "rmsprop", "adadelta"]
 LEARNING_RATES: Mapping[str, float] = {  # Keras's defaults; adadelta as in its paper
@@ -105,7 +105,7 @@ def fit_arrays(
         (x, y), held_out = _hold_out(x, y, validation_split, how.task, seed)
     images, targets = _checked(network, how, x, y, input_shape)
     judged = _checked(network, how, *held_out, input_shape) if held_out is not None else None
-    tally = _Tally(how)
+    tally = _Tally(network, how, judged)
     batches = TrainBatches(
         TensorStore(images), targets, np.arange(len(images)), batch_size=batch_size, seed=seed
     )
@@ -122,15 +122,8 @@ def fit_arrays(
         device="cpu" if next(network.parameters()).device.type == "cpu" else "auto",
     )
     with watcher() if verbose else nullcontext(ignore) as watch:
-        fit(
-            network,
-            batches,
-            tally.objective,
-            recipe,
-            validate=None if judged is None else lambda net: _validation(net, how, *judged),
-            keep="last",
-            on_event=together(tally, watch),
-        )
+        tally.watch = watch
+        fit(network, batches, tally.objective, recipe, on_event=tally)
     return History(tally.history)
 
 
@@ -138,7 +131,7 @@ def evaluate_arrays(
     network: nn.Module, how: Compiled, images: Tensor, y: Any
 ) -> dict[str, Estimate]:
     """The loss and the compiled metrics, each with its interval and n."""
-    outputs = torch.from_numpy(network_outputs(network, images.split(BATCH_SIZE)))
+    outputs = torch.from_numpy(network_outputs(network, torch.split(images, BATCH_SIZE)))
     targets = _targets(y, how, outputs, len(images))
     each = how.loss(outputs, targets, from_logits=True).double().numpy()
     spread = 1.96 * each.std(ddof=1) / len(each) ** 0.5 if len(each) > 1 else float("nan")
@@ -150,40 +143,46 @@ def evaluate_arrays(
     return found
 
 
+@dataclass
 class _Tally:
-    """Counts right answers while the loss is computed, and collects the history."""
+    """Counts right answers while the loss is computed, judges each epoch, collects the history.
 
-    def __init__(self, how: Compiled) -> None:
-        self.how = how
-        self.history: dict[str, list[float]] = {}
-        self._right = self._seen = 0
+    The network keeps its last weights, as Keras users expect, so judging is not the loop's job.
+    """
+
+    network: nn.Module
+    how: Compiled
+    held_out: tuple[Tensor, Tensor] | None
+    watch: OnEvent = ignore
+    history: dict[str, list[float]] = field(default_factory=dict)
+    right: int = 0
+    seen: int = 0
 
     def objective(self, outputs: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
         """The compiled loss, averaged over the batch."""
         losses = self.how.loss(outputs, targets, from_logits=True)
         if "accuracy" in self.how.metrics and self.how.task != "regression":
             right = _right(outputs.detach(), targets, self.how.task)
-            self._right += int(right.sum())
-            self._seen += right.numel()
+            self.right += int(right.sum())
+            self.seen += right.numel()
         return losses.mean() if weights is None else (losses * weights).mean()
 
     def __call__(self, event: Event) -> None:
-        if not isinstance(event, EpochEnded):
-            return
-        row = {"loss": event.row["train_loss"]}
-        if self._seen:
-            row["accuracy"] = self._right / self._seen
-        row |= {name: value for name, value in event.row.items() if name.startswith("val_")}
-        self._right = self._seen = 0
+        if isinstance(event, EpochEnded):
+            event = replace(event, row=event.row | self._end_epoch(event.row["train_loss"]))
+        self.watch(event)
+
+    def _end_epoch(self, loss: float) -> dict[str, float]:
+        row = {"loss": loss}
+        if self.seen:
+            row["accuracy"] = self.right / self.seen
+        self.right = self.seen = 0
+        if self.held_out is not None:
+            found = evaluate_arrays(self.network, self.how, *self.held_out)
+            row |= {f"val_{name}": float(one.value or 0.0) for name, one in found.items()}
         for name, value in row.items():
             self.history.setdefault(name, []).append(value)
-
-
-def _validation(
-    network: nn.Module, how: Compiled, images: Tensor, targets: Tensor
-) -> dict[str, float]:
-    found = evaluate_arrays(network, how, images, targets)
-    return {f"val_{name}": float(estimate.value or 0.0) for name, estimate in found.items()}
+        return {name: value for name, value in row.items() if name != "loss"}
 
 
 def _right(outputs: Tensor, targets: Tensor, task: Task) -> Tensor:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, softmax
 from torch import Tensor, nn
 
-from striate.explain._hooks import evaluating
+from striate.explain import evaluating
 from striate.predictions import Task
 
 BATCH_SIZE = 64  # the same everywhere: the same images in the same batches give the same bits

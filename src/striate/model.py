@@ -198,8 +198,7 @@ class Model:
         Raises:
             FileError: the disk is full or the folder cannot be written.
         """
-        state = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
-        write_model_file(Path(path), state, self._card())
+        write_model_file(Path(path), self.network.state_dict(), self._card())
         return Path(path)
 
     def _card(self) -> dict[str, Any]:
@@ -234,9 +233,7 @@ class Model:
             images = self.preprocessing(_pictures(x, self.preprocessing.channels))
         else:
             images = input_tensor(x, input_shape=self.input_shape)
-        return self.answers(
-            network_outputs(self.logits_network, images.split(BATCH_SIZE))
-        )
+        return self.answers(network_outputs(self.logits_network, torch.split(images, BATCH_SIZE)))
 
     def answers(self, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Raw outputs of the network -> probabilities [n, classes], or numbers [n]."""
@@ -298,7 +295,7 @@ class Sequential(Model):
                     "Begin with layers.Input((height, width, channels)), or call fit.",
                 )
             self._build(shape)
-        return self._network  # type: ignore[return-value]
+        return self._network
 
     @property
     def logits_network(self) -> nn.Module:
@@ -358,9 +355,7 @@ def _assemble(card: Mapping[str, Any], network: nn.Module | None, file: Path) ->
     preprocessing = Preprocessing.from_json(recipe) if recipe else None
     if card["architecture"]["kind"] == "layers" and network is None:
         described = [layer_vocabulary.from_json(layer) for layer in card["architecture"]["layers"]]
-        model: Model = Sequential(
-            described, preprocessing=preprocessing, classes=card["classes"]
-        )
+        model: Model = Sequential(described, preprocessing=preprocessing, classes=card["classes"])
         model._prepare(torch.empty(1, *_channels_first(card["architecture"]["input_shape"])))
     else:
         built = network if network is not None else rebuild(card["architecture"], file)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as parse_tensors
 from safetensors.torch import save as serialise
@@ -41,7 +42,10 @@ def write_model_file(path: Path, tensors: Mapping[str, Tensor], card: Mapping[st
         FileError: the disk is full or the folder cannot be written; an old file is untouched.
     """
     metadata = {_CARD: canonical_json({"format": FORMAT, **card}), _DIGEST: _BLANK.decode()}
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    plain = {  # copies: what shares memory here is written once for each name
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in tensors.items()
+    }
     content = serialise(plain, metadata)
     at = content.index(_MARK) + len(_MARK)
     digest = hashlib.sha256(content).hexdigest().encode()

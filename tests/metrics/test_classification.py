@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as peer
 
-from striate.metrics import confident_mistakes, hardest, judge
+from striate.metrics import judge
 from striate.metrics.classification import SingleLabel, macro
 from striate.metrics.intervals import bootstrap, percentiles
 
@@ -137,14 +137,6 @@ def test_rows_that_sum_to_one_but_for_rounding_are_accepted() -> None:
     )
     for name, estimate in theirs["metrics"].items():
         assert ours["metrics"][name]["value"] == pytest.approx(estimate["value"], abs=1e-6), name
-
-
-def test_mistakes_are_listed_surest_first_and_hard_images_hardest_first() -> None:
-    p = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.6, 0.4], [0.05, 0.95]])
-    targets = np.array([0, 0, 0, 1, 1])
-    assert confident_mistakes(p, targets).tolist() == [1, 2, 3]
-    assert confident_mistakes(p, targets, limit=1).tolist() == [1]
-    assert hardest(p, targets, limit=4).tolist() == [1, 2, 3, 0]
 
 
 @pytest.mark.slow

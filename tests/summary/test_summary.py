@@ -197,3 +197,10 @@ def test_the_shape_is_needed():
         summary([layers.Dense(3)])
     with pytest.raises(ShapeError, match="got None"):
         summary(nn.Linear(3, 3))
+
+
+def test_the_field_begins_in_the_padding():
+    stack = [layers.Conv2D(2, 3, padding=1, strides=2), layers.Conv2D(2, 4, padding="same")]
+    rows, columns = summary(stack, (9, 9, 1)).rows[1].sight
+    assert rows == columns
+    assert (rows.size, rows.jump, rows.start, rows.centre) == (9, 2, -3, 1.0)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from small_training import assert_same_weights, small_fit, small_network, small_recipe
 
+from small_training import assert_same_weights, small_fit, small_network, small_recipe
 from striate.errors import FileError
 from striate.train import Checkpoints, Notice
 

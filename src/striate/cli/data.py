@@ -3,7 +3,7 @@
 from striate.cli.flags import Output, command
 from striate.cli.show import print_json, progress
 from striate.errors import DataError
-from striate.report.terminal import print_check
+from striate.report.check import show_check
 from striate.tasks import data as tasks
 from striate.tasks.request import DataCheckRequest, DataSplitRequest
 
@@ -14,7 +14,7 @@ def answer_check(request: DataCheckRequest, output: Output) -> int:
     if output.json_output:
         print_json(checked.to_json())
     else:
-        print_check(checked.to_json())
+        show_check(checked.to_json())
     return DataError.exit_code if checked.has_errors else 0
 
 

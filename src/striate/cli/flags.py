@@ -33,7 +33,9 @@ def command(request: type[BaseModel], answer: Answer) -> Callable[..., int | Non
     variadic = any(_extra(field).get("variadic") for field in fields.values())
 
     def run(*positional: Any, **given: Any) -> int | None:
-        output = Output(json_output=given.pop("json_output", False), quiet=given.pop("quiet", False))
+        output = Output(
+            json_output=given.pop("json_output", False), quiet=given.pop("quiet", False)
+        )
         config = given.pop("config", None)
         values: dict[str, Any] = _read_config(config, request) if config else {}
         names = [name for name, field in fields.items() if _extra(field).get("positional")]
@@ -118,17 +120,13 @@ def _positional(fields: Mapping[str, FieldInfo]) -> list[inspect.Parameter]:
 def _rest(variadic: bool, fields: Mapping[str, FieldInfo]) -> list[inspect.Parameter]:
     """What follows the named arguments: a list of files, or KEY=VALUE settings."""
     if variadic:
-        name, field = next(
-            item for item in fields.items() if _extra(item[1]).get("variadic")
-        )
+        name, field = next(item for item in fields.items() if _extra(item[1]).get("variadic"))
         note = Parameter(help=field.description, show_default=False)
     else:
         name = "overrides"
         note = Parameter(help="KEY=VALUE: any option, without the dashes.", show_default=False)
     return [
-        inspect.Parameter(
-            name, inspect.Parameter.VAR_POSITIONAL, annotation=Annotated[str, note]
-        )
+        inspect.Parameter(name, inspect.Parameter.VAR_POSITIONAL, annotation=Annotated[str, note])
     ]
 
 

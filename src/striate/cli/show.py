@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-
 from striate.cli.flags import Output
 
 Watch = Callable[[Any], None]

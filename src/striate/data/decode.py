@@ -5,6 +5,7 @@ on a stated background; CMYK, palettes and other colour spaces become RGB; of an
 first frame is taken. What was done is said in `Decoded.notes`.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from PIL import Image
 from PIL.Image import Transpose
 
 from striate.data.formats import broken, open_image, pillow_warnings
+from striate.data.scaling import eight_bits, scale, scale_floats
 from striate.data.tiff import multi_band, read_bands
 from striate.errors import DataError, UsageError
 
@@ -28,6 +30,7 @@ TURNS = {
     7: Transpose.TRANSVERSE,
     8: Transpose.ROTATE_90,
 }
+MOST_PAGES = 256
 ORIENTATION, BITS_PER_SAMPLE = 274, 258  # EXIF and TIFF tags
 
 
@@ -81,7 +84,7 @@ def decode(
             "usage-image",
             f"{where}: an image is bytes, an array or a Pillow image, got {type(source).__name__}.",
         )
-    if isinstance(source, bytes) and (header := multi_band(source)) is not None:
+    if isinstance(source, bytes) and (header := multi_band(source, channels)) is not None:
         return _from_array(read_bands(source, header, pixel_cap, where), channels, pixel_cap, where)
     with pillow_warnings() as warned:
         image = source if isinstance(source, Image.Image) else open_image(source, where)
@@ -120,9 +123,10 @@ def _from_image(
     if turn is not None:
         notes.append("exif-rotated")
     grey = image.mode in GREY_MODES
-    flat = _flatten(_eight_bit(image, where), background, colour=channels == 3 or not grey)
-    if flat is not image and flat.info.pop("flattened", False):
-        notes.append("alpha")
+    flat = _eight_bit(image, where)
+    if flat.has_transparency_data:
+        flat, seen = _flatten(flat, background, colour=channels == 3 or not grey)
+        notes += ["alpha"] if seen else []
     mode = {1: "L", 3: "RGB", None: "L" if grey else "RGB"}[channels]
     flat = flat if flat.mode == mode else flat.convert(mode)
     flat = flat.transpose(turn) if turn is not None else flat
@@ -159,13 +163,24 @@ def _orientation(image: Image.Image, notes: list[str]) -> int:
 
 
 def _frames(image: Image.Image) -> int:
-    """How many frames there are; 1 where a later frame is too broken to count."""
+    """How many frames or pages there are; 1 where a later one is too broken to count."""
     if image.format == "MPO":  # a photograph with its preview or depth map
         return 1
     try:
-        return int(getattr(image, "n_frames", 1))
+        return _pages(image) if image.format == "TIFF" else int(getattr(image, "n_frames", 1))
     except Exception:  # only the first frame is used: faults in later ones do not matter
         return 1
+
+
+def _pages(image: Image.Image) -> int:
+    """Pages of a TIFF, counted up to `MOST_PAGES`: a small file can announce very many."""
+    pages, here = 1, image.tell()
+    with suppress(EOFError):
+        while pages < MOST_PAGES:
+            image.seek(pages)
+            pages += 1
+    image.seek(here)
+    return pages
 
 
 def _eight_bit(image: Image.Image, where: str) -> Image.Image:
@@ -174,7 +189,7 @@ def _eight_bit(image: Image.Image, where: str) -> Image.Image:
         return image
     values = np.asarray(image)
     if image.mode == "F":
-        grey = _scale_floats(values, where)
+        grey = scale_floats(values, where)
     elif image.mode == "I" and (image.format == "TIFF" or values.min() < 0 or values.max() > 65535):
         raise DataError(
             "data-range",
@@ -184,7 +199,7 @@ def _eight_bit(image: Image.Image, where: str) -> Image.Image:
         )
     else:
         bits = getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (16,))
-        grey = _scale(values, top=4095 if tuple(bits) == (12,) else 65535)
+        grey = scale(values, top=4095 if tuple(bits) == (12,) else 65535)
     scaled = Image.fromarray(grey)
     key = image.info.get("transparency")
     if isinstance(key, int):
@@ -192,27 +207,13 @@ def _eight_bit(image: Image.Image, where: str) -> Image.Image:
     return scaled
 
 
-def _scale(values: np.ndarray, top: int) -> np.ndarray:
-    """Whole numbers 0..top to 0..255, rounded to the nearest."""
-    table = (np.arange(top + 1, dtype=np.int64) * 255 + top // 2) // top
-    return table.astype(np.uint8)[np.minimum(values, top)]
+def _flatten(
+    image: Image.Image, background: tuple[int, int, int], colour: bool
+) -> tuple[Image.Image, bool]:
+    """Lay a transparent image on the background: (a·front + (255 − a)·back) / 255, rounded.
 
-
-def _scale_floats(values: np.ndarray, where: str) -> np.ndarray:
-    low, high = float(values.min()), float(values.max())
-    if not (low >= 0 and high <= 1):  # also false for NaN
-        raise DataError(
-            "data-range",
-            f"{where}: floats must lie between 0 and 1, got {low:g} to {high:g}.",
-            "Divide by the largest possible value first.",
-        )
-    return np.rint(values * np.float32(255)).astype(np.uint8)
-
-
-def _flatten(image: Image.Image, background: tuple[int, int, int], colour: bool) -> Image.Image:
-    """Lay a transparent image on the background: (a·front + (255 − a)·back) / 255, rounded."""
-    if not image.has_transparency_data:
-        return image
+    Returns the RGB or grey image, and whether anything was transparent.
+    """
     key = image.info.get("transparency")
     if isinstance(key, tuple) and max(key) > 255:  # a 16-bit key; Pillow kept the high bytes
         image = image.copy()
@@ -221,13 +222,12 @@ def _flatten(image: Image.Image, background: tuple[int, int, int], colour: bool)
     alpha = layered.getchannel("A")
     front = layered.convert("RGB")
     if alpha.getextrema() == (255, 255):
-        return front
+        return front, False
     back = Image.new("RGB", image.size, background)
     if not colour:
         front, back = front.convert("L"), back.convert("L")
     back.paste(front, mask=alpha)
-    back.info["flattened"] = True
-    return back
+    return back, True
 
 
 def _bands(image: Image.Image, channels: int, where: str) -> np.ndarray:
@@ -266,7 +266,7 @@ def _from_array(array: np.ndarray, channels: int | None, pixel_cap: int, where: 
             f"{where}: an image array is [H, W] or [H, W, C], got shape {list(array.shape)}.",
         )
     _check_size(array.shape[1], array.shape[0], pixel_cap, where)
-    pixels, notes = _eight_bit_array(array, where)
+    pixels, notes = eight_bits(array, where)
     have = pixels.shape[2]
     if have == 1:
         notes.insert(0, "grey")
@@ -278,19 +278,3 @@ def _from_array(array: np.ndarray, channels: int | None, pixel_cap: int, where: 
         luminance = Image.fromarray(np.ascontiguousarray(pixels)).convert("L")
         return Decoded(np.array(luminance)[:, :, None], tuple(notes))
     raise _wrong_channels(have, channels or 0, where)
-
-
-def _eight_bit_array(array: np.ndarray, where: str) -> tuple[np.ndarray, list[str]]:
-    if array.dtype == np.uint8:
-        return array, []
-    if array.dtype == np.bool_:
-        return array.astype(np.uint8) * np.uint8(255), []
-    if array.dtype == np.uint16:
-        return _scale(array, top=65535), ["16-bit"]
-    if np.issubdtype(array.dtype, np.floating):
-        return _scale_floats(array, where), ["float"]
-    raise DataError(
-        "data-range",
-        f"{where}: an image array is uint8, uint16, bool or floats in 0..1, got {array.dtype}.",
-        "Convert it with .astype('uint8') if its values are 0..255.",
-    )

@@ -16,7 +16,9 @@ Padding = Literal["reflect", "zeros"]
 def mirror(images: Tensor, chosen: np.ndarray) -> Tensor:
     """Flip the chosen images left to right. [N, C, H, W], chosen bool [N]."""
     rows = torch.from_numpy(np.flatnonzero(chosen)).to(images.device)
-    return images.index_copy(0, rows, images[rows].flip(-1))
+    result = images.clone()
+    result[rows] = images[rows].flip(-1)
+    return result
 
 
 def shifted(

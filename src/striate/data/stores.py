@@ -126,7 +126,7 @@ def canvas_store(
     if cache is not None and not (isinstance(images, ArrayStore) and size <= IN_MEMORY):
         try:
             return CachedStore(
-                *obtain(cache, reader, threads=threads, on_progress=on_progress), reader
+                *obtain(cache / "canvases", reader, threads=threads, on_progress=on_progress), reader
             )
         except NoRoom as error:
             why_not = str(error)

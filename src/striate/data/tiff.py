@@ -42,8 +42,12 @@ class Header:
         return self.tags.get(tag, (default,))[0]
 
 
-def multi_band(data: bytes) -> Header | None:
-    """The header of a TIFF whose bands are no colours: five or more, or grey and unnamed ones."""
+def multi_band(data: bytes, channels: int | None) -> Header | None:
+    """The header of a TIFF whose bands are no colours.
+
+    That are five or more, grey and unnamed ones, or colours and unnamed ones when exactly so
+    many channels are asked for.
+    """
     try:
         header = _read_header(data)
     except (struct.error, IndexError):
@@ -51,8 +55,9 @@ def multi_band(data: bytes) -> Header | None:
     if header is None:
         return None
     bands, alpha = header.one(SAMPLES, 1), header.one(EXTRA, 0) in (1, 2)
-    grey = header.one(PHOTOMETRIC, 1) in (0, 1)
-    return header if bands > 4 or (grey and bands > 1 and not (alpha and bands == 2)) else None
+    grey = header.one(PHOTOMETRIC, 1) in (0, 1) and bands > 1 and not (alpha and bands == 2)
+    asked = bands == channels and bands > 3 and not alpha
+    return header if bands > 4 or grey or asked else None
 
 
 def _read_header(data: bytes) -> Header | None:

@@ -4,8 +4,6 @@ from striate.metrics.calibration import fit_temperature as fit_temperature
 from striate.metrics.calibration import label_probabilities as label_probabilities
 from striate.metrics.calibration import probabilities as probabilities
 from striate.metrics.calibration import temperature_note as temperature_note
-from striate.metrics.classification import confident_mistakes as confident_mistakes
-from striate.metrics.classification import hardest as hardest
 from striate.metrics.compare import paired as paired
 from striate.metrics.intervals import Estimate as Estimate
 from striate.metrics.intervals import wilson as wilson

@@ -172,16 +172,3 @@ class SingleLabel:
                 }
             )
         return rows
-
-
-def confident_mistakes(probabilities: Floats, targets: Ints, limit: int = 24) -> Ints:
-    """Positions of the wrong answers, the surest first."""
-    wrong = np.flatnonzero(probabilities.argmax(axis=1) != targets)
-    order = np.argsort(-probabilities[wrong].max(axis=1), kind="stable")
-    return wrong[order][:limit].astype(np.int64)
-
-
-def hardest(probabilities: Floats, targets: Ints, limit: int = 24) -> Ints:
-    """Positions of the images whose true class got the least probability, lowest first."""
-    of_true = probabilities[np.arange(len(targets)), targets]
-    return np.argsort(of_true, kind="stable")[:limit].astype(np.int64)

@@ -49,7 +49,8 @@ def widened(values: Sequence[float], *, floor: float | None = None) -> tuple[flo
     if floor is not None:
         low = floor
     step = round_step((high - low or abs(high) or 1.0) / 8)
-    return math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step or step
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return first * step, max(last, first + 1) * step
 
 
 @dataclass(frozen=True)

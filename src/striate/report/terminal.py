@@ -10,11 +10,9 @@ from rich.text import Text
 
 from striate.report.consoles import make_console, words
 from striate.report.measures import estimates, measure
-from striate.report.words import count, finite, names, percent, sentences, shorten, spoken_reason
+from striate.report.words import count, finite, names, percent, sentences, shorten
 
 MOST_NAME = 300  # characters of a file name in a pipe
-MOST_FILES, MOST_EXAMPLES = 30, 3
-SEVERITIES = {"error": "bold red", "warning": "yellow"}
 
 
 def result(report: Mapping[str, Any], console: Console) -> RenderableType:
@@ -126,51 +124,6 @@ def show_predictions(
     console = console or make_console()
     console = _unbounded(console)
     console.print(predictions(rows, console, most=most))
-
-
-def check(data: Mapping[str, Any], console: Console) -> RenderableType:
-    """What the data check found: found = used + left out, findings, files left out.
-
-    Args:
-        data: the content of `data.json`.
-        console: what it is written for.
-    """
-    counts = data.get("counts") or {}
-    found, used, excluded = (int(counts.get(k) or 0) for k in ("found", "used", "excluded"))
-    account = f"{count(found)} found = {count(used)} used + {count(excluded)} left out."
-    parts: list[RenderableType] = [words(console, account, "bold")]
-    for finding in data.get("findings") or ():
-        severity = str(finding.get("severity"))
-        line = words(console, f"{severity}: ", SEVERITIES.get(severity, "dim"))
-        line.append_text(words(console, str(finding.get("sentence"))))
-        for example in list(finding.get("examples") or ())[:MOST_EXAMPLES]:
-            line.append_text(words(console, f" {shorten(str(example), 60)}", "dim"))
-        parts.append(line)
-    files = [f for f in data.get("files") or () if f.get("status") == "excluded"]
-    if files:
-        parts.append(Padding(_left_out(files, console), (1, 0, 0, 0)))
-    if len(files) > MOST_FILES:
-        hidden = count(len(files) - MOST_FILES)
-        parts.append(words(console, f"… and {hidden} more; --json lists all", "dim"))
-    return Group(*parts)
-
-
-def _left_out(files: Sequence[Mapping[str, Any]], console: Console) -> Table:
-    table = _table(console, left=("left out", "reason", "in words"))
-    for file in files[:MOST_FILES]:
-        room = max(console.width // 3, 16) if console.is_terminal else MOST_NAME
-        table.add_row(
-            words(console, shorten(str(file.get("path")), room)),
-            words(console, spoken_reason(file), "yellow"),
-            words(console, str(file.get("detail") or ""), "dim"),
-        )
-    return table
-
-
-def show_check(data: Mapping[str, Any], *, console: Console | None = None) -> None:
-    """Print `check`."""
-    console = _unbounded(console or make_console())
-    console.print(check(data, console))
 
 
 def _unbounded(console: Console) -> Console:

@@ -39,8 +39,7 @@ def carry_out(request: CompareRequest) -> dict[str, Any]:
         raise DataError(
             "data-no-shared-images",
             f"{a.path} and {b.path} were not judged on any image in common.",
-            "Train the second with the split of the first: --split "
-            f"{a.split}",
+            f"Train the second with the split of the first: --split {a.split}",
         )
     rows = np.array(shared)
     first, second = first.take(rows[:, 0]), second.take(rows[:, 1])
@@ -55,7 +54,11 @@ def carry_out(request: CompareRequest) -> dict[str, Any]:
     if names[0] == names[1]:
         names = (str(a.path), str(b.path))
     answer = paired(
-        task, _values(first, task), _values(second, task), _targets(truth, task, classes), names=names
+        task,
+        _values(first, task),
+        _values(second, task),
+        _targets(truth, task, classes),
+        names=names,
     )
     return {"a_run": str(a.path), "b_run": str(b.path), **answer}
 

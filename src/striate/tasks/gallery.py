@@ -111,7 +111,9 @@ def _entries(
             entry = {**_answer(test, row), "picture": key, "overlay": None, "neighbours": []}
             if maps is not None:
                 entry["overlay"] = f"map/{test.dataset.ids[row]}"
-                gallery.pictures[entry["overlay"]] = _png(overlay(_enlarged(shown), maps[i].numpy()))
+                gallery.pictures[entry["overlay"]] = _png(
+                    overlay(_enlarged(shown), maps[i].numpy())
+                )
             entries.append(entry)
     return entries
 

@@ -55,7 +55,9 @@ class TrainingData:
         return self.dataset.labels[self.dataset.where(part)]
 
 
-def training_data(prepared: Prepared, plan: Plan, device: torch.device, on_event: OnEvent) -> TrainingData:
+def training_data(
+    prepared: Prepared, plan: Plan, device: torch.device, on_event: OnEvent
+) -> TrainingData:
     """Make the training and validation parts ready; the test part stays shut."""
     dataset, recipe = prepared.training_part(), plan.request
     store = canvas_store(
@@ -83,7 +85,12 @@ def training_data(prepared: Prepared, plan: Plan, device: torch.device, on_event
         device=device,
     )
     val = EvalBatches(
-        store, targets, val_rows, batch_size=BATCH_SIZE, preprocessing=plan.preprocessing, device=device
+        store,
+        targets,
+        val_rows,
+        batch_size=BATCH_SIZE,
+        preprocessing=plan.preprocessing,
+        device=device,
     )
     return TrainingData(dataset, store, train, val if len(val_rows) else None, plan.target_scale)
 

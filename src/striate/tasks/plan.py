@@ -60,6 +60,11 @@ class Plan:
     target_scale: tuple[float, float]
     reasons: tuple[str, ...]
 
+    @property
+    def recipe(self) -> Recipe:
+        """The knobs of the loop alone."""
+        return Recipe(**{name: getattr(self.request, name) for name in Recipe.model_fields})
+
 
 def make_plan(request: TrainRequest, prepared: Prepared, own_network: nn.Module | None) -> Plan:
     """Fill in what the request leaves open."""
@@ -246,7 +251,7 @@ def _imbalance(prepared: Prepared, facts: Facts) -> str:
 def _augmentation(recipe: Recipe, preprocessing: Preprocessing) -> Augmentation:
     return Augmentation(
         flip=recipe.flip == "on",
-        crop=recipe.crop,
+        crop="none" if recipe.crop == "auto" else recipe.crop,
         shift=max(1, round(min(preprocessing.size) / 10)),
         color_jitter=recipe.color_jitter or 0.0,
         randaugment=recipe.randaugment or 0,

@@ -57,9 +57,7 @@ def command(request: TrainRequest) -> str:
     return " ".join(words)
 
 
-def data_facts(
-    source: str, dataset: Dataset, report: CheckReport | None
-) -> dict[str, Any]:
+def data_facts(source: str, dataset: Dataset, report: CheckReport | None) -> dict[str, Any]:
     """How many images there are of what, and what the check found and left out."""
     facts: dict[str, Any] = {
         "source": source,
@@ -85,7 +83,9 @@ def _by_class(dataset: Dataset) -> dict[str, dict[str, int]]:
         return {}
     counts: dict[str, dict[str, int]] = {}
     for number, name in enumerate(dataset.classes):
-        has = dataset.labels[:, number] > 0 if dataset.labels.ndim == 2 else dataset.labels == number
+        has = (
+            dataset.labels[:, number] > 0 if dataset.labels.ndim == 2 else dataset.labels == number
+        )
         counts[name] = {
             part: int(has[dataset.where(part)].sum()) for part in ("train", "val", "test")
         }

@@ -64,9 +64,7 @@ class TrainRequest(Recipe):
         0.15, "Share of the images for the test, where the data have none.", ge=0, lt=1
     )
     split: Path | None = option(None, "A split.csv of an earlier run to use again.")
-    pixel_cap: int = option(
-        100_000_000, "Refuse pictures of more pixels, unopened.", ge=1
-    )
+    pixel_cap: int = option(100_000_000, "Refuse pictures of more pixels, unopened.", ge=1)
     output_dir: Path | None = option(
         None, "The run folder; runs/NAME by default.", "-o", "--output"
     )
@@ -99,7 +97,9 @@ class EvaluateRequest(Request):
     """
 
     run: str = argument("Run folder, or its name under runs/.")
-    data: str | None = argument("Other labelled data; the run's own test part if left out.", default=None)
+    data: str | None = argument(
+        "Other labelled data; the run's own test part if left out.", default=None
+    )
     output_dir: Path | None = option(
         None, "Where the report goes; RUN/evaluations/NAME by default.", "-o", "--output"
     )

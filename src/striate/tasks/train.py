@@ -44,7 +44,9 @@ from striate.train import (
 )
 
 
-def train(data: Any, *, model: str | nn.Module = "auto", progress: bool = True, **options: Any) -> Run:
+def train(
+    data: Any, *, model: str | nn.Module = "auto", progress: bool = True, **options: Any
+) -> Run:
     """Train a network on images and judge it; everything lands in a run folder.
 
     Args:
@@ -169,8 +171,8 @@ def _fit(
     return fit(
         network,
         data.train,
-        _objective(plan.request, data),
-        plan.request,
+        _objective(plan.recipe, data),
+        plan.recipe,
         validate=validation(data) if data.val is not None else None,
         monitor=plan.monitor,
         checkpoints=Checkpoints(folder.checkpoints),

@@ -19,7 +19,7 @@ def validation(data: TrainingData) -> Callable[[nn.Module], Scores]:
 
     The loss is the plain one (no smoothing, no weights), so that runs can be held beside another.
     """
-    batches, targets = data.val or (), data.scaled_labels("val")
+    batches, targets = data.val or (), data.scaled_labels("val").astype(np.float32)
 
     def validate(network: nn.Module) -> Scores:
         outputs = network_outputs(network, (batch.images for batch in batches))
@@ -29,7 +29,7 @@ def validation(data: TrainingData) -> Callable[[nn.Module], Scores]:
 
 
 def scores(
-    task: Task, outputs: NDArray[np.float32], targets: NDArray[np.generic], unit: float = 1.0
+    task: Task, outputs: NDArray[np.float32], targets: NDArray[np.float32], unit: float = 1.0
 ) -> Scores:
     """The validation row of an epoch.
 
