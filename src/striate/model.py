@@ -28,7 +28,7 @@ class Model:
     """Any `torch.nn.Module` with its preprocessing and its classes by name.
 
     Args:
-        network: images [N, C, H, W] -> logits [N, classes] (or [N, 1], a number); ours or anybody's.
+        network: images [N, C, H, W] -> logits [N, classes], or a number each; ours or anybody's.
         preprocessing: how photographs become the input tensor; needed to predict files.
         classes: the names of the outputs, in their order.
         task: what the outputs are: logits of one class, of several, or a number.

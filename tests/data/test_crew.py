@@ -48,10 +48,14 @@ def test_an_error_surfaces_at_its_place() -> None:
 
 
 def test_threads_are_gone_after_the_block() -> None:
-    with pytest.raises(KeyboardInterrupt), Crew(3) as crew:
-        crew.submit(time.sleep, 0.01)
-        assert len(ours()) == 3
-        raise KeyboardInterrupt
+    def interrupted() -> None:
+        with Crew(3) as crew:
+            crew.submit(time.sleep, 0.01)
+            assert len(ours()) == 3
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert ours() == []
 
 

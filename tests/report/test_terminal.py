@@ -36,7 +36,7 @@ def test_the_verdict_the_numbers_and_the_places() -> None:
     out = printed(show_result, make_report(["a", "b"]), places=places)
     lines = [line.rstrip() for line in out.splitlines()]
     assert lines[0] == "Right on 90 of 100 test images: 90 %."
-    assert "Accuracy   90\u202f%  76.9–100.0\u202f%   20" in lines
+    assert "Accuracy   90\u202f%   76.9–100.0\u202f%   20" in lines
     assert lines[-2:] == ["report  " + places["report"], "model   m.safetensors"]
 
 

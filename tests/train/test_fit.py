@@ -367,3 +367,23 @@ def test_batches_with_threads_or_files_are_closed():
     batches.epoch = epoch
     small_fit(small_network(), small_recipe(epochs=2), batches=batches, validate=validation)
     assert closed == [0, 1]
+
+
+def test_with_two_threads_a_resumed_training_is_bitwise_the_same_too(tmp_path):
+    """Large enough that torch shares every step between the threads."""
+    torch.set_num_threads(2)
+    recipe, (images, labels) = small_recipe(epochs=2, ema=0.9, batch_size=32), blobs(128, size=24)
+    batches = MemoryBatches(images, labels, 32)
+    network = nn.Sequential(
+        nn.Conv2d(1, 32, 3), nn.BatchNorm2d(32), nn.ReLU(), nn.Flatten(), nn.Linear(15488, 3)
+    )
+    whole, broken = copy.deepcopy(network), copy.deepcopy(network)
+    small_fit(whole, recipe, batches=batches, validate=None)
+    stop, checkpoints = StopAt(3), Checkpoints(tmp_path)
+    counted = stopping_batches(stop)
+    counted.images, counted.targets, counted.batch_size, counted.steps = images, labels, 32, 4
+    options = {"batches": counted, "validate": None, "checkpoints": checkpoints}
+    assert small_fit(broken, recipe, stop=stop, **options).steps == 3
+    torch.ones(1_000_000).mul_(2)  # the threads have another history now
+    small_fit(broken, recipe, resume=True, **options)
+    assert_same_weights(broken, whole)

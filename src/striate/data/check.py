@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -213,12 +213,3 @@ def usable(dataset: Dataset, report: CheckReport) -> Dataset:
     classes = tuple(dataset.classes[k] for k in seen.tolist())
     labels = kept.labels[:, seen] if multi else np.searchsorted(seen, kept.labels)
     return replace(kept, classes=classes, labels=labels)
-
-
-def verdicts_by_reason(files: tuple[FileVerdict, ...]) -> Iterator[tuple[str, list[FileVerdict]]]:
-    """Excluded files by reason, most frequent first."""
-    reasons: dict[str, list[FileVerdict]] = {}
-    for verdict in files:
-        if verdict.status == "excluded":
-            reasons.setdefault(verdict.reason, []).append(verdict)
-    yield from sorted(reasons.items(), key=lambda item: (-len(item[1]), item[0]))

@@ -18,17 +18,18 @@ SMALL = 4  # median of the short sides / short side
 EXAMPLES = 5
 KINDS = {
     "grey": "greyscale",
-    "16-bit": "16 bits deep (scaled to 8 bits by their full range)",
-    "float": "in floating point",
-    "alpha": "transparent (laid on the background colour)",
+    "16-bit": "16 bits deep: scaled to 8 bits by the full range",
+    "float": "in floating point: scaled to 8 bits",
+    "alpha": "transparent: laid on the background colour",
     "palette": "in palette colours",
-    "cmyk": "in CMYK (converted without colour profile)",
-    "lab": "in Lab colours",
-    "animated": "animated (the first frame is used)",
-    "pages": "of several pages (the first is used)",
-    "exif-rotated": "turned or mirrored by EXIF (applied)",
-    "damaged-metadata": "with damaged metadata (ignored)",
+    "cmyk": "in CMYK: converted without colour profile",
+    "lab": "in Lab colours: converted",
+    "animated": "animated: the first frame is used",
+    "pages": "of several pages: the first is used",
+    "exif-rotated": "turned or mirrored by EXIF, which is applied",
+    "damaged-metadata": "with damaged metadata, which are ignored",
 }
+Severity = Literal["error", "warning", "note"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Finding:
     """
 
     code: str
-    severity: Literal["error", "warning", "note"]
+    severity: Severity
     sentence: str
     examples: tuple[str, ...] = ()
 
@@ -81,6 +82,11 @@ def plural(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def are(count: int, one: str) -> str:
+    """`1 image is`, `2 images are`."""
+    return f"{plural(count, one)} {'is' if count == 1 else 'are'}"
+
+
 def listed(names: Sequence[str], most: int = EXAMPLES) -> str:
     """`'a', 'b' and 3 more`."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
@@ -88,18 +94,19 @@ def listed(names: Sequence[str], most: int = EXAMPLES) -> str:
 
 
 def _excluded(e: Evidence) -> Iterator[Finding]:
-    for code, verdicts, severity in (
-        ("excluded", e.records, "warning"),
-        ("skipped", e.skipped, "note"),
-    ):
+    kinds: tuple[tuple[str, Severity, tuple[FileVerdict, ...]], ...] = (
+        ("excluded", "warning", e.records),
+        ("skipped", "note", e.skipped),
+    )
+    for code, severity, verdicts in kinds:
         out = [verdict for verdict in verdicts if verdict.status == "excluded"]
-        if not out:
-            continue
-        reasons = Counter(verdict.reason for verdict in out).most_common()
-        told = ", ".join(f"{reason} {count:,}" for reason, count in reasons)
-        what = "is left out" if len(out) == 1 else "are left out"
-        whole = f"{plural(len(out), 'file')} {what}: {told}."
-        yield Finding(code, severity, whole, tuple(v.path for v in out[:EXAMPLES]))  # type: ignore[arg-type]
+        reasons = Counter(verdict.reason for verdict in out)
+        told = ", ".join(
+            f"{r} {reasons[r]:,}" for r in sorted(reasons, key=lambda r: (-reasons[r], r))
+        )
+        if out:
+            what = f"{are(len(out), 'file')} left out: {told}."
+            yield Finding(code, severity, what, tuple(v.path for v in out[:EXAMPLES]))
     if not len(e.kept):
         yield Finding("no-usable-image", "error", "Not a single image can be used.")
 
@@ -123,8 +130,7 @@ def _classes(e: Evidence) -> Iterator[Finding]:
                 yield Finding(
                     "classes-differ",
                     "error" if data.task == "single_label" else "warning",
-                    f"{plural(len(names), 'class', 'classes')} of {here} "
-                    f"{'is' if len(names) == 1 else 'are'} missing from {away}: {listed(names)}.",
+                    f"{away} has no image of what {here} has: {listed(names)}.",
                     tuple(names[:EXAMPLES]),
                 )
 
@@ -184,7 +190,7 @@ def _conflicting(e: Evidence) -> Iterator[Finding]:
         yield Finding(
             "conflicting-duplicates",
             "warning",
-            f"{plural(len(out), 'file')} have copies with other labels; all copies are left out.",
+            f"{are(len(out), 'file')} left out: the same content comes with different labels.",
             e.names(out),
         )
     if e.dataset.task == "regression":
@@ -247,10 +253,8 @@ def _within(e: Evidence) -> Iterator[Finding]:
     exact = [group for copies in e.copies if len(group := [i for i in copies if i in kept]) > 1]
     if exact:
         spare = sum(len(group) - 1 for group in exact)
-        what = (
-            f"{plural(spare, 'image')} {'is an exact copy' if spare == 1 else 'are exact copies'}"
-        )
-        yield Finding("duplicates", "note", f"{what} of another.", e.names(exact[0]))
+        what = f"{are(spare, 'image')} equal to another, byte for byte."
+        yield Finding("duplicates", "note", what, e.names(exact[0]))
     near = _groups(e.group, kept)
     if len(near) > len(exact):
         what = f"{plural(len(near), 'group')} of nearly equal images; a group is never split."
@@ -265,12 +269,12 @@ def _sizes(e: Evidence) -> Iterator[Finding]:
     short, long = sides.min(axis=1), sides.max(axis=1)
     stretched = e.kept[long >= LONG * short]
     if len(stretched):
-        what = f"{plural(len(stretched), 'image')} at least {LONG} times as long as wide."
+        what = f"{are(len(stretched), 'image')} at least {LONG} times as long as wide."
         yield Finding("odd-shape", "note", what, e.names(stretched.tolist()))
     median = int(np.median(short))
     small = e.kept[short * SMALL <= median]
     if len(small):
-        what = f"{plural(len(small), 'image')} much smaller than the rest (median {median} pixels)."
+        what = f"{are(len(small), 'image')} much smaller than the rest (median {median} pixels)."
         yield Finding("odd-size", "warning", what, e.names(small.tolist()))
     channels = Counter(e.facts[i].channels for i in e.kept.tolist())
     if len(channels) > 1 and set(channels) - {1, 3}:
@@ -286,5 +290,5 @@ def _kinds(e: Evidence) -> Iterator[Finding]:
     for kind, records in by_kind.items():
         if len(records) == len(e.kept) and kind in ("grey", "palette"):
             continue  # all are: nothing odd
-        what = f"{plural(len(records), 'image')} {KINDS[kind]}."
+        what = f"{are(len(records), 'image')} {KINDS[kind]}."
         yield Finding(f"kind-{kind}", "note", what, e.names(records))

@@ -200,7 +200,7 @@ class Preprocessing:
 
 def _pair(name: str, value: Any) -> tuple[int, int]:
     """(height, width) from a pair or from one number, which means a square."""
-    pair = (value, value) if isinstance(value, int) else tuple(value)
+    pair = tuple(value) if isinstance(value, Sequence) else (value, value)
     if len(pair) != 2 or not all(isinstance(side, int) and side > 0 for side in pair):
         raise _wrong(f"{name} must be one or two whole numbers above 0", value)
     return cast(tuple[int, int], pair)

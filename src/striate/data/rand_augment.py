@@ -163,10 +163,10 @@ def rand_augment(images: Tensor, operations: int, magnitude: float, draws: Draws
             else:
                 where = torch.from_numpy(rows).to(images.device)
                 images[where] = COLOR_OPERATIONS[name](images[where], level[rows])
-    return _move(images, maps)
+    return move(images, maps)
 
 
-def _move(images: Tensor, maps: np.ndarray) -> Tensor:
+def move(images: Tensor, maps: np.ndarray) -> Tensor:
     """Resample bilinearly, in place, the images whose map is not the identity."""
     rows = np.flatnonzero((maps != np.eye(3)).any(axis=(1, 2)))
     if not len(rows):

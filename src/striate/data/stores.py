@@ -3,6 +3,7 @@
 import os
 import weakref
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -65,7 +66,8 @@ class CachedStore:
         batch = np.empty((len(indices), *self._file.shape), np.uint8)
         for out, record in zip(batch, indices.tolist(), strict=True):
             if not self._file.read(int(self._rows[record]), out):
-                self._file.path.unlink(missing_ok=True)  # the next run makes the file anew
+                with suppress(OSError):  # gone already, or in use on Windows
+                    self._file.path.unlink()  # the next run makes the file anew
                 out[...] = self._reader.canvas(record)
         return _channels_first(batch)
 
@@ -125,9 +127,10 @@ def canvas_store(
     why_not = "no cache folder was given"
     if cache is not None and not (isinstance(images, ArrayStore) and size <= IN_MEMORY):
         try:
-            return CachedStore(
-                *obtain(cache / "canvases", reader, threads=threads, on_progress=on_progress), reader
+            file, rows = obtain(
+                cache / "canvases", reader, threads=threads, on_progress=on_progress
             )
+            return CachedStore(file, rows, reader)
         except NoRoom as error:
             why_not = str(error)
     if size <= IN_MEMORY:

@@ -72,6 +72,9 @@ class FactsCache:
             return None
         return database
 
+    def _sum(self, sha256: str, text: str) -> int:
+        return zlib.crc32(f"{sha256} {self._scope} {text}".encode())
+
     def get(self, sha256: str) -> Facts | None:
         """The facts about a content, if they are known."""
         query = "SELECT facts, crc FROM facts WHERE sha256 = ? AND scope = ?"
@@ -82,7 +85,7 @@ class FactsCache:
                 row = self._database.execute(query, (sha256, self._scope)).fetchone()
             except sqlite3.Error:
                 return None
-        if row is None or not isinstance(row[0], str) or zlib.crc32(row[0].encode()) != row[1]:
+        if row is None or not isinstance(row[0], str) or self._sum(sha256, row[0]) != row[1]:
             return None
         return Facts.from_json(json.loads(row[0]))
 
@@ -90,7 +93,7 @@ class FactsCache:
         """Remember facts; written in batches and at the end."""
         text = json.dumps(facts.to_json())
         with self._lock:
-            self._waiting.append((sha256, self._scope, text, zlib.crc32(text.encode())))
+            self._waiting.append((sha256, self._scope, text, self._sum(sha256, text)))
             if len(self._waiting) >= BATCH:
                 self._write()
 

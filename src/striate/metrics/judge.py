@@ -24,6 +24,8 @@ from striate.metrics.multilabel import MultiLabel
 from striate.metrics.regression import regression
 from striate.metrics.verdict import Task, class_notes
 
+SCATTER = 2_000  # points of a chart
+
 
 def judge(
     task: Task,
@@ -150,11 +152,17 @@ def _regression(predictions: Floats, targets: Floats, options: dict[str, int]) -
         "metrics": _plain(regression(predictions, targets, **options)),
         "per_class": [],
         "confusion_matrix": [],
-        "curves": {},
+        "curves": {"predicted_against_true": _scatter(predictions, targets)},
         "calibration": None,
         "baseline": {"n": n, "mean_absolute_error": float(np.abs(targets - middle).mean())},
         "notes": [],
     }
+
+
+def _scatter(predictions: Floats, targets: Floats) -> dict[str, list[float]]:
+    """Up to SCATTER points, spread evenly over the images."""
+    some = slice(None, None, -(-len(targets) // SCATTER))
+    return {"x": targets[some].tolist(), "y": predictions[some].tolist()}
 
 
 def _plain(metrics: dict[str, Estimate]) -> dict[str, dict[str, float | int | None]]:

@@ -23,7 +23,11 @@ class Measure:
         """The value as it is written for people."""
         if self.unit == "fraction":
             return percent(value)
-        return "–" if value is None else f"{value:.3f}" if self.unit == "score" else number(value)
+        if value is None:
+            return "–"
+        if self.unit == "score":
+            return f"{value:.3f}"
+        return number(value if abs(value) >= 1000 else float(f"{value:.3g}"))
 
     def end(self, value: float) -> str:
         """A round value at the end of an axis."""

@@ -8,7 +8,7 @@ from typing import Any
 from striate.report.measures import measure
 from striate.report.words import duration, finite
 
-MOST_LOSSES = 512  # kept of the losses of steps; thinned by half when there are more
+MOST_LOSSES = 512  # points kept of the losses of steps; an even number
 QUIET = frozenset({"epoch", "learning_rate", "seconds", "images_per_second"})
 
 
@@ -44,6 +44,8 @@ class Progress:
     best_epoch: int | None = None
     losses: list[float] = field(default_factory=list)
     rows: list[dict[str, float]] = field(default_factory=list)
+    _group: list[float] = field(default_factory=list)
+    _group_size: int = 1
     outcome: str = ""
     seconds: float | None = None
 
@@ -99,11 +101,19 @@ class Progress:
         self.speed = finite(event.get("images_per_second")) or self.speed
         self.loss = finite(event.get("loss"))
         if self.loss is not None:
-            self.losses.append(self.loss)
-        if len(self.losses) > MOST_LOSSES:
-            self.losses = [
-                (a + b) / 2 for a, b in zip(self.losses[::2], self.losses[1::2], strict=False)
-            ]
+            self._keep(self.loss)
+
+    def _keep(self, loss: float) -> None:
+        """Add to the curve of losses, whose points are means of equally many steps each."""
+        self._group.append(loss)
+        if len(self._group) < self._group_size:
+            return
+        self.losses.append(sum(self._group) / len(self._group))
+        self._group.clear()
+        if len(self.losses) == MOST_LOSSES:
+            pairs = zip(self.losses[::2], self.losses[1::2], strict=True)
+            self.losses = [(a + b) / 2 for a, b in pairs]
+            self._group_size *= 2
 
     def _ended_epoch(self, event: Mapping[str, Any]) -> None:
         row = {k: v for k, value in event["row"].items() if (v := finite(value)) is not None}

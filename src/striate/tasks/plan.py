@@ -71,7 +71,7 @@ def make_plan(request: TrainRequest, prepared: Prepared, own_network: nn.Module 
     facts = facts_of(prepared)
     reasons: list[str] = []
     preprocessing = _measured(_preprocessing(request, facts, reasons), prepared)
-    name = _architecture(request, preprocessing, facts, reasons, own_network)
+    name = _architecture(request, facts, reasons, own_network)
     chosen = _recipe(request, prepared, preprocessing, facts, reasons)
     filled = request.model_copy(
         update={
@@ -170,7 +170,6 @@ def _image_size(request: TrainRequest, facts: Facts) -> tuple[tuple[int, int], s
 
 def _architecture(
     request: TrainRequest,
-    preprocessing: Preprocessing,
     facts: Facts,
     reasons: list[str],
     own: nn.Module | None,
@@ -197,7 +196,7 @@ def _recipe(
 ) -> dict[str, Any]:
     """Values for the knobs that were left open."""
     small = max(preprocessing.size) <= SMALL
-    flip = _may_flip(prepared, preprocessing)
+    flip = _may_flip(prepared)
     imbalance = _imbalance(prepared, facts)
     epochs = int(np.clip(round(IMAGES_TO_SEE / facts.train), 8 if small else 20, 80))
     choices: dict[str, Any] = {
@@ -235,7 +234,7 @@ def _recipe(
     return open_knobs
 
 
-def _may_flip(prepared: Prepared, preprocessing: Preprocessing) -> bool:
+def _may_flip(prepared: Prepared) -> bool:
     """Whether mirroring keeps the labels: not for characters, nor where sides are named."""
     classes = prepared.dataset.classes
     characters = all(len(name) == 1 for name in classes)

@@ -10,7 +10,6 @@ from striate.data import CheckReport, Dataset, split_findings
 from striate.model import Model
 from striate.tasks.plan import Plan
 from striate.tasks.preparing import Prepared
-from striate.tasks.request import TrainRequest
 from striate.tasks.run_folder import RunFolder
 from striate.train import FitResult, fingerprint
 
@@ -39,22 +38,11 @@ def training_facts(
         },
         "test_openings": folder.test_openings(),
         "reproduce": {
-            "command": command(plan.request),
+            "command": f"striate train --config {shlex.quote(str(folder.recipe))}",
             "seed": plan.request.seed,
             "fingerprint": fingerprint(device),
         },
     }
-
-
-def command(request: TrainRequest) -> str:
-    """The command line that asks for the same training again."""
-    default = TrainRequest(data=request.data)
-    words = ["striate", "train", shlex.quote(request.data)]
-    for name, value in request.recorded().items():
-        if name == "data" or value in (None, getattr(default, name)):
-            continue
-        words.append(f"{name}={shlex.quote(str(value))}")
-    return " ".join(words)
 
 
 def data_facts(source: str, dataset: Dataset, report: CheckReport | None) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from striate.train.batches import Batch as Batch
 from striate.train.batches import TrainBatches as TrainBatches
 from striate.train.checkpoint import Checkpoint as Checkpoint
 from striate.train.checkpoint import Checkpoints as Checkpoints
+from striate.train.course import FitResult as FitResult
+from striate.train.course import Validate as Validate
 from striate.train.device import choose_amp as choose_amp
 from striate.train.device import choose_device as choose_device
 from striate.train.events import CheckpointSaved as CheckpointSaved
@@ -23,7 +25,6 @@ from striate.train.events import together as together
 from striate.train.fingerprint import Fingerprint as Fingerprint
 from striate.train.fingerprint import differences as differences
 from striate.train.fingerprint import fingerprint as fingerprint
-from striate.train.fit import FitResult as FitResult
 from striate.train.fit import fit as fit
 from striate.train.imbalance import balanced_weights as balanced_weights
 from striate.train.imbalance import positive_weights as positive_weights

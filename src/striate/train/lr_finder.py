@@ -16,6 +16,7 @@ from striate.train.step import NotFinite, step, step_seed
 
 SMOOTHING = 0.9  # how much of the running loss stays at each step
 DIVERGED = 4.0  # times the least loss: nothing is to be learnt beyond
+LEAST_FALL = 0.001  # of the first loss: less is noise
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def _steepest(rates: list[float], losses: list[float]) -> float:
     """The rate in the middle of the steepest fall of the loss before its minimum."""
     lowest = min(range(len(losses)), key=losses.__getitem__, default=0)
     falls = [losses[i + 1] - losses[i - 1] for i in range(1, lowest)]
-    if not falls or min(falls) >= 0:
+    if not falls or losses[0] - losses[lowest] < LEAST_FALL * abs(losses[0]):
         raise TrainingError(
             "train-no-learning-rate",
             f"No learning rate of the {len(rates)} tried let the loss fall.",

@@ -59,7 +59,7 @@ class SingleLabel:
             targets = F.one_hot(targets, classes).to(outputs.dtype)
         targets = targets * (1 - self.label_smoothing) + self.label_smoothing / classes
         logs = F.log_softmax(outputs, dim=1)
-        losses = -targets * (1 - logs.exp()) ** self.focal_gamma * logs  # [N, K]
+        losses = -targets * _power(1 - logs.exp(), self.focal_gamma) * logs  # [N, K]
         if self.class_weights is not None:
             losses = losses * _beside(self.class_weights, outputs)
         return losses.sum(dim=1)
@@ -90,8 +90,8 @@ class MultiLabel:
         absent = -F.logsigmoid(-outputs) * (1 - targets)
         if self.focal_gamma:
             probability = outputs.sigmoid()
-            present = present * (1 - probability) ** self.focal_gamma
-            absent = absent * probability**self.focal_gamma
+            present = present * _power(1 - probability, self.focal_gamma)
+            absent = absent * _power(probability, self.focal_gamma)
         if self.positive_weights is not None:
             present = present * _beside(self.positive_weights, outputs)
         return _mean((present + absent).mean(dim=1), weights)
@@ -157,6 +157,11 @@ def _mean(each: Tensor, weights: Tensor | None) -> Tensor:
     if weights is None:
         return each.mean()
     return (each * weights).sum() / weights.sum().clamp_min(torch.finfo(each.dtype).tiny)
+
+
+def _power(base: Tensor, exponent: float) -> Tensor:
+    """`base ** exponent` whose gradient is finite at 0, also where the exponent is below 1."""
+    return base.clamp_min(torch.finfo(base.dtype).eps) ** exponent
 
 
 def _beside(values: Tensor, outputs: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor
+from torch.nn.utils import get_total_norm
 
 from striate.errors import StriateError, TrainingError
 from striate.train.batches import Batch
@@ -108,15 +109,19 @@ def _outputs_finite(learner: Learner, batch: Batch) -> Tensor:
     return _each_finite(learner.network(batch.images))
 
 
-def _losses_finite(learner: Learner, batch: Batch) -> Tensor:
-    outputs, targets, weights = learner.network(batch.images), batch.targets, batch.weights
-    losses = [
-        learner.objective(
-            outputs[i : i + 1], targets[i : i + 1], None if weights is None else weights[i : i + 1]
-        )
-        for i in range(len(outputs))
-    ]
-    return torch.isfinite(torch.stack(losses))
+def _gradients_finite(learner: Learner, batch: Batch) -> Tensor:
+    """One backward pass per image, of its loss alone."""
+    fine = []
+    for i in range(len(batch.images)):
+        one = slice(i, i + 1)
+        with torch.enable_grad():
+            outputs = learner.network(batch.images[one])
+            weights = None if batch.weights is None else batch.weights[one]
+            loss = learner.objective(outputs, batch.targets[one], weights)
+            gradients = torch.autograd.grad(loss, learner.weights, allow_unused=True)
+        norm = get_total_norm([g for g in gradients if g is not None])
+        fine.append(torch.isfinite(loss) & torch.isfinite(norm))
+    return torch.stack(fine)
 
 
 def _each_finite(values: Tensor) -> Tensor:
@@ -133,5 +138,5 @@ REASONS: tuple[tuple[str, Test, bool], ...] = (
     ("have pixels that are no finite numbers", _images_finite, True),
     ("have labels that are no finite numbers", _targets_finite, True),
     ("make the network give what is no finite number", _outputs_finite, False),
-    ("have a loss that is no finite number", _losses_finite, False),
+    ("have a loss or a gradient that is no finite number", _gradients_finite, False),
 )

@@ -45,9 +45,9 @@ def open_npz(path: Path, task: Task | Literal["auto"] = "auto") -> Dataset:
     Texts in `classes` name the classes. Pickled objects inside are refused.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             content = {name.lower(): file[name] for name in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (OSError, ValueError, TypeError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise DataError("data-npz", f"{path} cannot be read as .npz: {error}.") from error
     pairs: dict[str, Part] = {}
     for end, split in {"": "", **SPLIT_NAMES}.items():

@@ -32,7 +32,7 @@ def confusion(report: Report) -> Section | None:
             "figure",
             heat_map(matrix, alt),
             tag("figcaption", "Rows are the true classes, columns the answers, both in "
-                "alphabetical order. Blue on the diagonal is right, orange off it is wrong."),
+                "the order of their names. Blue on the diagonal is right, orange off it is wrong."),
             class_="heatmap",
         )  # fmt: skip
         body = Markup(_sentence(pairs, matrix, classes) + picture + _pairs(pairs, matrix, classes))

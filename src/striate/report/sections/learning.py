@@ -57,7 +57,7 @@ def _story(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
         parts.append(f"The network is {names(model['name'])}{size}.")
     epochs, seconds = finite(training.get("epochs")), finite(training.get("seconds"))
     if epochs is not None:
-        took = f" in {duration(seconds)}" if seconds is not None else ""
+        took = " in " + duration(seconds).replace(" ", "\u00a0") if seconds is not None else ""
         ended = OUTCOMES.get(str(training.get("outcome")), "")
         parts.append(
             f"Training saw {counted(int(epochs), 'epoch')}{took}{' and ' + ended if ended else ''}."

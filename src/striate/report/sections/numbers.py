@@ -1,9 +1,10 @@
 """The opening with its strokes, and the key numbers with their intervals."""
 
 import math
+import re
 
 from striate.report.charts import ruler, ruler_scale, strokes
-from striate.report.markup import Markup, tag
+from striate.report.markup import Content, Markup, tag
 from striate.report.measures import Measure, estimates, measure
 from striate.report.parts import Report, Section
 from striate.report.plot import Scale
@@ -14,10 +15,19 @@ MOST_STROKES = 360
 
 def opening(report: Report) -> Markup:
     """The verdict as the headline, the rest of it as the lead, and the field of strokes."""
-    parts = sentences(str(report.get("verdict") or "")) or ["No verdict yet."]
+    verdict = str(report.get("verdict") or "No verdict yet.").replace(" %", "\u00a0%")
+    parts = sentences(verdict) or [""]
     size = "long" if len(parts[0]) > 90 else None
     lead = tag("p", " ".join(parts[1:]), class_="lead") if parts[1:] else None
-    return Markup(tag("h1", parts[0], class_=size) + Markup(lead or "") + _field(report))
+    return Markup(tag("h1", _headline(parts[0]), class_=size) + Markup(lead or "") + _field(report))
+
+
+def _headline(sentence: str) -> Content:
+    """The sentence with what stands in brackets at its end set small."""
+    found = re.fullmatch(r"(.+?) (\([^()]*\)[.!?])", sentence)
+    if found is None:
+        return sentence
+    return [found[1], " ", tag("small", found[2])]
 
 
 def _field(report: Report) -> Markup:

@@ -36,7 +36,7 @@ def reproduce(report: Report) -> Section | None:
     body: list[Content] = []
     if command:
         lines = "\n".join(visible(line) for line in str(command).splitlines())
-        body.append(tag("pre", _code(lines), tabindex=0, aria_label="command"))
+        body.append(tag("pre", _code(lines)))
     pairs: list[tuple[str, Content]] = [("Seed", None if seed is None else str(seed))]
     pairs += _flat(section_of(known, "fingerprint"))
     pairs.append(("Striate", names(report.get("version"))))
