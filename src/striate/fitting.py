@@ -107,7 +107,12 @@ def fit_arrays(
     judged = _checked(network, how, *held_out, input_shape) if held_out is not None else None
     tally = _Tally(network, how, judged)
     batches = TrainBatches(
-        TensorStore(images), targets, np.arange(len(images)), batch_size=batch_size, seed=seed
+        TensorStore(images),
+        targets,
+        np.arange(len(images)),
+        batch_size=batch_size,
+        seed=seed,
+        keep_rest=True,
     )
     recipe = Recipe(
         epochs=epochs,

@@ -32,6 +32,11 @@ EVERYTHING = Augmentation(
 ROWS = np.arange(0, 50, 2)
 
 
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
     return open_dataset((IMAGES, LABELS))
@@ -126,6 +131,12 @@ def test_large_batches_are_changed_in_parts(
 def test_the_last_partial_batch_is_left_out_unless_it_is_the_only_one(dataset: Dataset) -> None:
     assert [len(b.indices) for b in train_batches(dataset).epoch(0)] == [8, 8, 8]
     assert [len(b.indices) for b in train_batches(dataset, batch_size=99).epoch(0)] == [25]
+
+
+def test_the_rest_is_kept_where_it_is_wanted(dataset: Dataset) -> None:
+    batches = train_batches(dataset, keep_rest=True)
+    assert batches.steps == 4
+    assert [len(b.indices) for b in batches.epoch(0)] == [8, 8, 8, 1]
 
 
 def test_mixed_targets_are_soft(dataset: Dataset) -> None:

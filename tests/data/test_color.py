@@ -13,6 +13,11 @@ from striate.data.draws import Draws
 PIXELS = np.random.default_rng(0).integers(60, 180, (16, 16, 3), dtype=np.uint8)
 
 
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
+
+
 class Fixed(Draws):
     """Draws whose numbers are given by purpose; others are in the middle of their range."""
 
@@ -87,3 +92,8 @@ def test_values_stay_in_range_and_samples_apart(channels: int) -> None:
     assert changed.max() <= 255
     assert not torch.equal(changed, images)
     torch.testing.assert_close(changed[2:3], color_jitter(images[2:3], 1.0, draws[2:3]))
+
+
+def test_contrast_is_about_the_brightened_mean() -> None:
+    changed = color_jitter(torch.full((1, 3, 4, 4), 80.0), 0.5, fixed(brightness=0.5, contrast=1.4))
+    torch.testing.assert_close(changed, torch.full((1, 3, 4, 4), 40.0))

@@ -34,6 +34,22 @@ def test_no_more_than_the_window_is_begun_ahead() -> None:
     assert len(begun) <= 4
 
 
+def test_what_was_not_begun_is_dropped() -> None:
+    begun: list[int] = []
+
+    def slow(number: int) -> int:
+        begun.append(number)
+        time.sleep(0.02)
+        return number
+
+    with Crew(1) as crew:
+        results = crew.in_order(slow, range(50), window=20)
+        assert next(results) == 0
+        results.close()
+        crew.submit(int).result(timeout=5)
+    assert len(begun) <= 2
+
+
 def test_an_error_surfaces_at_its_place() -> None:
     def fails_at_three(number: int) -> int:
         if number == 3:

@@ -20,6 +20,11 @@ PIXELS = RANDOM.integers(20, 200, (24, 24, 3), dtype=np.uint8)
 SPARSE = (RANDOM.integers(0, 8, (24, 24, 3)) * 31).astype(np.uint8)
 
 
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
+
+
 def batch(pixels: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)[None]
 
@@ -94,7 +99,7 @@ def test_a_quarter_turn_is_exact() -> None:
 def test_shear_leaves_the_middle_row() -> None:
     images = torch.rand(1, 1, 9, 9) * 255
     moved = move(images.clone(), MOVES["shear_x"](np.array([1.0]), (9, 9)))
-    torch.testing.assert_close(moved[:, :, 4], images[:, :, 4])
+    torch.testing.assert_close(moved[:, :, 4], images[:, :, 4], rtol=0, atol=1e-3)
     assert not torch.allclose(moved[:, :, 0], images[:, :, 0])
 
 
@@ -111,6 +116,31 @@ def testmoves_on_oblong_images_keep_angles() -> None:
     moved = move(images.clone(), MOVES["rotate"](np.array([3.0]), (21, 61)))
     row, column = divmod(int(moved[0, 0].argmax()), 61)
     assert (abs(row - 10), column) == (8, 30)
+    images = torch.zeros(1, 1, 21, 61)
+    images[0, 0, 10 + 7, 30 + 20] = 255
+    moved = move(images.clone(), MOVES["rotate"](np.array([6.0]), (21, 61)))
+    assert divmod(int(moved[0, 0].argmax()), 61) == (10 - 7, 30 - 20)
+
+
+class Scripted(Draws):
+    """Draws that pick the operations shear_x, then translate_y, with a positive sign."""
+
+    def whole(self, purpose: str, low: int, high: int | np.ndarray) -> np.ndarray:
+        names = {"randaugment.0": "shear_x", "randaugment.1": "translate_y"}
+        return np.array([OPERATIONS.index(names[purpose])])
+
+    def chance(self, purpose: str, probability: float = 0.5) -> np.ndarray:
+        return np.array([True])
+
+
+def test_moves_follow_one_another() -> None:
+    images = torch.rand(1, 3, 20, 20) * 255
+    together = rand_augment(images, 2, 10, Scripted(0, 0, np.arange(1)))
+    shear = MOVES["shear_x"](np.ones(1), (20, 20))
+    shift = MOVES["translate_y"](np.ones(1), (20, 20))  # 9 pixels
+    apart = move(move(images.clone(), shear), shift)
+    inside = (slice(None), slice(None), slice(0, 9), slice(4, 16))
+    torch.testing.assert_close(together[inside], apart[inside], rtol=0, atol=1e-2)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])

@@ -13,6 +13,7 @@ from PIL import Image
 
 from striate.data import Dataset, EvalBatches, Preprocessing, TrainBatches, canvas_store
 from striate.data import open_dataset as open_data
+from striate.data.crew import Crew
 from striate.data.reader import Reader
 from striate.errors import DataError
 
@@ -137,3 +138,10 @@ def test_a_slow_file_is_waited_for(dataset: Dataset, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(type(dataset.images), "read", slow)
     store = canvas_store(dataset, HOW, epochs=1, deadline=0.2)
     assert len(store.gather(np.arange(8))) == 8  # 0.4 s altogether, 0.05 s each
+
+
+def test_a_finished_image_does_not_count_as_hanging(dataset: Dataset) -> None:
+    reader = Reader(dataset, HOW, deadline=0.1)
+    reader.canvas(0)
+    with Crew(1) as crew:
+        assert reader.wait_for(crew.submit(lambda: time.sleep(0.3) or 7)) == 7

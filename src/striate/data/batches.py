@@ -39,8 +39,7 @@ class TrainBatches:
     """The training records in a new random order every epoch.
 
     Order and augmentation follow from (seed, epoch) alone: `epoch(e, start)` continues exactly
-    where an interrupted epoch stopped, and `workers` changes no bit. The last partial batch is left
-    out, unless it is the only one; other records are in it in every epoch.
+    where an interrupted epoch stopped, and `workers` changes no bit.
 
     Args:
         store: the images of all records.
@@ -53,6 +52,8 @@ class TrainBatches:
         sample_weights: one per entry of `indices`; as many records as there are, drawn with
             replacement in these proportions.
         loss_weights: of all records, float32 [n], passed on in the batches.
+        keep_rest: the last batch may be small; else it is left out, unless it is the only one, so
+            that no statistics rest on few images. Other records are in it in every epoch.
         workers: threads that gather batches ahead; 0 gathers in place.
     Raises:
         UsageError: a value breaks its rule.
@@ -70,6 +71,7 @@ class TrainBatches:
     classes: int | None = None
     sample_weights: np.ndarray | None = None
     loss_weights: Tensor | None = None
+    keep_rest: bool = False
     workers: int = 0
     device: torch.device | str = "cpu"
 
@@ -85,6 +87,8 @@ class TrainBatches:
     @property
     def steps(self) -> int:
         """Batches in an epoch."""
+        if self.keep_rest:
+            return -(-len(self.indices) // self.batch_size)
         return max(1, len(self.indices) // self.batch_size)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:

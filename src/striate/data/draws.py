@@ -27,9 +27,9 @@ class Draws:
         repeats: how often the record came before in this epoch, int64 [n]; None is 0 for all.
 
     >>> Draws(0, 3, np.array([5, 6])).uniform("flip").round(3)
-    array([0.747, 0.577])
+    array([0.294, 0.27 ])
     >>> Draws(0, 3, np.array([6])).uniform("flip").round(3)
-    array([0.577])
+    array([0.27])
     """
 
     seed: int
