@@ -387,3 +387,19 @@ def test_with_two_threads_a_resumed_training_is_bitwise_the_same_too(tmp_path):
     torch.ones(1_000_000).mul_(2)  # the threads have another history now
     small_fit(broken, recipe, resume=True, **options)
     assert_same_weights(broken, whole)
+
+
+def test_the_training_loss_is_the_mean_over_images_however_they_are_grouped():
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+    images, labels = blobs()
+    expected = nn.functional.cross_entropy(network(images), labels).item()
+    recipe = small_recipe(learning_rate=1e-12, epochs=2, accumulate=4)  # steps of 64 and 32 images
+    result = small_fit(network, recipe)
+    assert [row["train_loss"] for row in result.history] == pytest.approx([expected] * 2)
+
+
+def test_convolutions_become_channels_last():
+    network = small_network()
+    assert not network[3].weight.is_contiguous(memory_format=torch.channels_last)
+    small_fit(network, small_recipe(epochs=1))
+    assert network[3].weight.is_contiguous(memory_format=torch.channels_last)

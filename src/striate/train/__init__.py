@@ -1,7 +1,5 @@
 """Training: a recipe, a loop over steps, and checkpoints that survive anything."""
 
-from striate.train.batches import Batch as Batch
-from striate.train.batches import TrainBatches as TrainBatches
 from striate.train.checkpoint import Checkpoint as Checkpoint
 from striate.train.checkpoint import Checkpoints as Checkpoints
 from striate.train.course import FitResult as FitResult
