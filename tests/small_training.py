@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from striate.train import Recipe, SingleLabel, fit
+from striate.training import Recipe, SingleLabel, fit
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from striate.model import Sequential as Sequential
     from striate.model import load as load
     from striate.predictions import Predictions as Predictions
-    from striate.summary import summary as summary
+    from striate.summaries import summary as summary
     from striate.tasks.compare import compare as compare
     from striate.tasks.evaluate import evaluate as evaluate
     from striate.tasks.run import Run as Run
@@ -39,7 +39,7 @@ _PLACES = {  # public name -> module that holds it; "" is a module of that name
     "Sequential": "model",
     "load": "model",
     "Predictions": "predictions",
-    "summary": "summary",
+    "summary": "summaries",
     "compare": "tasks.compare",
     "evaluate": "tasks.evaluate",
     "Run": "tasks.run",

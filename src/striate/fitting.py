@@ -20,7 +20,7 @@ from striate.losses import get as get_loss
 from striate.metrics import Estimate, wilson
 from striate.predictions import Task
 from striate.report.live import watcher
-from striate.train import EpochEnded, Event, OnEvent, Recipe, fit, ignore
+from striate.training import EpochEnded, Event, OnEvent, Recipe, fit, ignore
 
 Optimizer = Literal["sgd", "adam", "adamw", "rmsprop", "adadelta"]
 LEARNING_RATES: Mapping[str, float] = {  # Keras's defaults; adadelta as in its paper

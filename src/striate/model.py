@@ -21,7 +21,7 @@ from striate.metrics import Estimate
 from striate.model_file import read_model_file, write_model_file
 from striate.predictions import Predictions, Task
 from striate.reading import Picture, is_picture, read_pictures
-from striate.summary import Summary, summary
+from striate.summaries import Summary, summary
 
 
 class Model:

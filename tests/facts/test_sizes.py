@@ -16,7 +16,7 @@ from striate.layers import (
     MaxPooling2D,
 )
 from striate.shapes import ReceptiveField, conv_weights, dense_weights, im2col, output_size
-from striate.summary import summary
+from striate.summaries import summary
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from striate.train import Checkpoints
+from striate.training import Checkpoints
 
 TESTS = Path(__file__).parents[1]
 SCRIPT = """
 import resource, sys
 from pathlib import Path
 from small_training import small_fit, small_network, small_recipe
-from striate.train import CheckpointSaved, Checkpoints
+from striate.training import CheckpointSaved, Checkpoints
 
 def limit(event):  # after the first checkpoint no file may be longer than 6,000 bytes
     if isinstance(event, CheckpointSaved):

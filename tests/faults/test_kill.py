@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from striate.train import Checkpoints
+from striate.training import Checkpoints
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 TESTS = Path(__file__).parents[1]

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from small_training import small_fit, small_network, small_recipe
-from striate.train import Checkpoints, RunLock, StopSignal
+from striate.training import Checkpoints, RunLock, StopSignal
 
 STEPS = 240  # of about 2 ms
 

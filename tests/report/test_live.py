@@ -152,7 +152,7 @@ def test_a_live_region_ends_cleanly_when_training_fails() -> None:
 
 
 def test_events_of_training_are_understood() -> None:
-    from striate.train import events
+    from striate.training import events
 
     file = io.StringIO()
     with watcher(make_console(file)) as watch:

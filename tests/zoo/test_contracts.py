@@ -7,7 +7,7 @@ from torch import nn
 from striate import zoo
 from striate.errors import ShapeError, UnknownName, UsageError
 from striate.nn import Classifier
-from striate.summary import summary
+from striate.summaries import summary
 from striate.zoo import ARCHITECTURES
 from striate.zoo._spec import table
 

@@ -9,7 +9,7 @@ import numpy as np
 from torch import nn
 
 from striate.predictions import Task
-from striate.train import Recipe
+from striate.training import Recipe
 
 SMALL = 64  # pixels: images up to this side are used at their own size
 FEW = 2_000  # photographs: fewer need a stronger decay of weights

@@ -8,7 +8,7 @@ from striate.data import CheckReport, Dataset, open_dataset, split, write_split
 from striate.files import canonical_json, write_atomic
 from striate.tasks.preparing import check_data, refuse_errors
 from striate.tasks.request import DataCheckRequest, DataSplitRequest
-from striate.train import OnEvent, ignore
+from striate.training import OnEvent, ignore
 
 
 @dataclass(frozen=True)

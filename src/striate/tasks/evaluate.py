@@ -17,7 +17,7 @@ from striate.tasks.report_facts import data_facts, model_facts
 from striate.tasks.request import EvaluateRequest, TrainRequest
 from striate.tasks.run import Report, Run, open_run
 from striate.tasks.run_folder import new_folder_in
-from striate.train import OnEvent, choose_device, ignore
+from striate.training import OnEvent, choose_device, ignore
 
 
 @dataclass(frozen=True)

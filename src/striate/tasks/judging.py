@@ -21,7 +21,7 @@ from striate.metrics import judge, verdict
 from striate.model import Model
 from striate.report import page
 from striate.tasks.gallery import Gallery, Part
-from striate.train import OnEvent, StageProgress
+from striate.training import OnEvent, StageProgress
 
 REPORT_FORMAT = 1
 

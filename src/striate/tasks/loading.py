@@ -20,7 +20,7 @@ from striate.model import Model
 from striate.predictions import Task
 from striate.tasks.plan import Plan
 from striate.tasks.preparing import Prepared
-from striate.train import OnEvent, StageProgress, sampling_weights
+from striate.training import OnEvent, StageProgress, sampling_weights
 
 
 @dataclass(frozen=True)

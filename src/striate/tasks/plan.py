@@ -12,7 +12,7 @@ from striate.data import Augmentation, Preprocessing
 from striate.tasks.choices import FEW, SMALL, Facts, choose_recipe, has_normalisation
 from striate.tasks.preparing import Prepared
 from striate.tasks.request import TrainRequest
-from striate.train import Recipe
+from striate.training import Recipe
 
 CANVAS = 1.15  # of the image size: room for random crops
 MEASURED = 512  # training images whose mean and deviation stand for all

@@ -7,7 +7,7 @@ from striate.model import Model, load
 from striate.predictions import Predictions
 from striate.tasks.request import PredictRequest
 from striate.tasks.run_folder import find_run
-from striate.train import choose_device
+from striate.training import choose_device
 
 
 def carry_out(request: PredictRequest) -> Predictions:

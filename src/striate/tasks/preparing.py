@@ -22,7 +22,7 @@ from striate.data import (
 from striate.errors import DataError
 from striate.files import canonical_json, parse_json, write_atomic
 from striate.tasks.run_folder import RunFolder
-from striate.train import OnEvent, StageProgress
+from striate.training import OnEvent, StageProgress
 
 
 class DataOptions(Protocol):

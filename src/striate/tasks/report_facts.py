@@ -11,7 +11,7 @@ from striate.model import Model
 from striate.tasks.plan import Plan
 from striate.tasks.preparing import Prepared
 from striate.tasks.run_folder import RunFolder
-from striate.train import FitResult, fingerprint
+from striate.training import FitResult, fingerprint
 
 EXCLUDED_SHOWN = 1_000
 

@@ -4,14 +4,42 @@ The command line's flags, the docs and the checks are read from these fields. `p
 are a command's arguments; `flags` are spellings that people know from other tools.
 """
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
-from striate.train import Recipe
+from striate.errors import UsageError, unknown_name
+from striate.training import Recipe
 
 UNRECORDED = frozenset({"resume", "output_dir"})  # they say where, not what
+IN_MEMORY = "<arrays>"  # stands for data that no string can name
+RULES = {  # the checks of pydantic in our words
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be below {lt}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be one of {expected}",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "finite_number": "must be finite",
+    "string_type": "must be a text",
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "path_type": "must be a path",
+}
+AnyRequest = TypeVar("AnyRequest", bound=BaseModel)
 
 
 def argument(help: str, *, default: Any = ..., variadic: bool = False) -> Any:
@@ -30,6 +58,43 @@ class Request(BaseModel):
     """The base of all requests: an unknown field is an error, and nothing changes later."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def ask(
+    kind: type[AnyRequest],
+    values: Mapping[str, Any],
+    spelled: Callable[[str], str] = str,
+) -> AnyRequest:
+    """A request from plain values, checked.
+
+    Args:
+        spelled: a field's name as the person wrote it, such as `--batch-size`.
+    Raises:
+        UnknownName: the request has no such field; the nearest names are given.
+        UsageError: a value breaks its rule; the field, the rule and the value are told.
+    """
+    for name in values:
+        if name not in kind.model_fields:
+            raise unknown_name("option", name, kind.model_fields)
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+    name = str(first["loc"][0]) if first["loc"] else ""
+    if first["type"] == "missing":
+        raise UsageError("usage-missing", f"{name.upper()} is missing.")
+    rule = RULES.get(first["type"], first["msg"].removeprefix("Value error, "))
+    rule = rule.format(**first.get("ctx", {}))
+    said = f"{spelled(name)}: {rule}, got {first['input']!r}." if name else f"{rule}."
+    raise UsageError("usage-value", said)
+
+
+def check_shares(val: float, test: float) -> None:
+    """Raise `ValueError` unless validation and test leave images to train on."""
+    if val + test >= 1:
+        raise ValueError(
+            f"val and test are shares of the images, {val} and {test} leave none to train on"
+        )
 
 
 class TrainRequest(Recipe):
@@ -77,10 +142,16 @@ class TrainRequest(Recipe):
             raise ValueError("red, green and blue must lie between 0 and 255")
         return value
 
+    @model_validator(mode="after")
+    def _leaves_images(self) -> Self:
+        check_shares(self.val, self.test)
+        return self
+
     @property
     def run_name(self) -> str:
         """The name of the run folder: that of the data."""
-        name = Path(self.data).stem if Path(self.data).suffix else Path(self.data).name
+        path = Path(self.data).absolute()
+        name = path.name if path.is_dir() else path.stem
         kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip("-.")
         return kept or "run"
 
@@ -114,7 +185,10 @@ class PredictRequest(Request):
 
     run: str = argument("Run folder, its name under runs/, or a model file.")
     files: tuple[str, ...] = argument("Images, folders, globs, or -.", default=(), variadic=True)
-    top: int = option(1, "How many classes to show for each image.", "-k", ge=1)
+    top: int | None = option(
+        None, "Classes to show for each image; one in the table and all in JSON if unset.",
+        "-k", ge=1,
+    )  # fmt: skip
     csv: Path | None = option(None, "Write the table to this CSV file (- for the terminal).")
     batch_size: int = option(64, "Images per batch.", "-b", ge=1)
     device: str = option("auto", "auto, cpu, cuda, cuda:1, mps …")
@@ -150,3 +224,8 @@ class DataSplitRequest(Request):
     test: float = option(0.15, "Share of the images for the test.", ge=0, lt=1)
     seed: int = option(0, "Fixes the draw.", ge=0)
     pixel_cap: int = option(100_000_000, "Refuse pictures of more pixels, unopened.", ge=1)
+
+    @model_validator(mode="after")
+    def _leaves_images(self) -> Self:
+        check_shares(self.val, self.test)
+        return self

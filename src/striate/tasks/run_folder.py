@@ -136,26 +136,6 @@ class RunFolder:
                 continue
 
 
-def new_run_folder(name: str, output_dir: Path | None) -> RunFolder:
-    """`output_dir` itself, or the first of runs/NAME, runs/NAME-2, … that is free.
-
-    Raises:
-        UsageError: `output_dir` already holds a run.
-    """
-    if output_dir is None:
-        free = (RUNS / (name if i == 1 else f"{name}-{i}") for i in range(1, 100_000))
-        return RunFolder(next(path for path in free if not path.exists()))
-    folder = RunFolder(output_dir)
-    if folder.started:
-        state = "a finished run" if folder.finished else "an unfinished run"
-        raise UsageError(
-            "run-exists",
-            f"{output_dir} already holds {state}.",
-            "Choose another --output-dir, or go on with an unfinished one by --resume.",
-        )
-    return folder
-
-
 def find_run(run: str | Path) -> RunFolder:
     """The run folder that is meant: its path, its name under runs/, or a file inside it.
 
@@ -173,23 +153,6 @@ def find_run(run: str | Path) -> RunFolder:
         f"{run} is no run folder: there is no recipe.yaml in it.",
         f"Did you mean {' or '.join(close)}?" if close else "`striate train DATA` makes one.",
     )
-
-
-def last_unfinished_run(name: str) -> RunFolder:
-    """The newest unfinished runs/NAME or runs/NAME-N.
-
-    Raises:
-        RunError: every run of that name has ended, or there is none.
-    """
-    found = [RunFolder(path) for path in (RUNS / name, *RUNS.glob(f"{name}-*"))]
-    open_runs = [run for run in found if run.started and not run.finished]
-    if not open_runs:
-        raise RunError(
-            "run-nothing-to-resume",
-            f"There is no unfinished run of {name!r} in {RUNS}/.",
-            "Name its folder with --output-dir, or leave --resume out to start afresh.",
-        )
-    return max(open_runs, key=lambda run: run.recipe.stat().st_mtime)
 
 
 def new_folder_in(parent: Path, name: str, output_dir: Path | None) -> Path:

@@ -24,7 +24,7 @@ from striate.tasks.request import UNRECORDED, TrainRequest
 from striate.tasks.run import Run
 from striate.tasks.run_folder import RunFolder, last_unfinished_run, new_run_folder
 from striate.tasks.validation import validation
-from striate.train import (
+from striate.training import (
     Checkpoints,
     EventLog,
     FitResult,
