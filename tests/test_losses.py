@@ -120,6 +120,102 @@ def test_options_survive_json():
     assert losses.get(loss.to_json()) == loss
 
 
+@pytest.mark.parametrize("from_logits", [True, False])
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_focal_is_the_papers_formula(case, from_logits, gamma):
+    logits, labels = case
+    p = logits.softmax(1)
+    loss = losses.CategoricalFocalCrossentropy(from_logits, gamma=gamma, alpha=0.25)
+    of_true = p[torch.arange(6), labels]
+    expected = -0.25 * (1 - of_true) ** gamma * of_true.log()
+    torch.testing.assert_close(loss(logits if from_logits else p, labels), expected)
+
+    targets, p = (logits.roll(1) > 0).double(), logits.sigmoid()
+    right = torch.where(targets > 0, p, 1 - p)
+    weight = torch.where(targets > 0, 0.3, 0.7).double()
+    expected = -(weight * (1 - right) ** gamma * right.log()).mean(1)
+    loss = losses.BinaryFocalCrossentropy(from_logits, gamma=gamma, alpha=0.3)
+    torch.testing.assert_close(loss(logits if from_logits else p, targets), expected)
+
+
+def test_focal_without_gamma_is_cross_entropy(case):
+    logits, labels = case
+    plain = losses.CategoricalCrossentropy(True, 0.1)(logits, labels)
+    focal = losses.CategoricalFocalCrossentropy(True, 0.1, gamma=0, alpha=1)(logits, labels)
+    torch.testing.assert_close(focal, plain)
+
+
+def test_hinges_are_torchs_and_kerass(case):
+    scores, labels = case
+    summed = losses.MulticlassHinge()(scores, labels)
+    torch.testing.assert_close(summed, 4 * F.multi_margin_loss(scores, labels, reduction="none"))
+    squared = losses.MulticlassSquaredHinge(margin=0.5)(scores, F.one_hot(labels, 4))
+    expected = 4 * F.multi_margin_loss(scores, labels, p=2, margin=0.5, reduction="none")
+    torch.testing.assert_close(squared, expected)
+    rivals = scores.masked_fill(F.one_hot(labels, 4).bool(), -1e30).amax(1)
+    own = scores[torch.arange(6), labels]
+    worst = losses.CategoricalHinge()(scores, labels)
+    torch.testing.assert_close(worst, (rivals - own + 1).relu())
+
+
+@pytest.mark.parametrize("delta", [0.5, 1.0, 3.0])
+def test_huber_is_torchs(case, delta):
+    logits, _ = case
+    targets = 3 * logits.roll(1)
+    expected = F.huber_loss(logits, targets, delta=delta, reduction="none").mean(1)
+    torch.testing.assert_close(losses.Huber(delta)(logits, targets), expected)
+
+
+ALL_CLASSES = [kind for kind in losses.LOSSES.values() if kind.task != "regression"]
+
+
+@pytest.mark.parametrize("loss", ALL_CLASSES, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("from_logits", [True, False])
+def test_extremes_give_finite_losses_and_gradients_both_ways(loss, from_logits):
+    rows = [[1e4, -1e4, 0.0], [-1e4, 0.0, 1e4]] if from_logits else [[1.0, 0, 0], [0.0, 0, 1]]
+    outputs = torch.tensor(rows, requires_grad=True)
+    targets = torch.tensor([[0.0, 1, 0], [0.0, 0, 1]])
+    if loss.name.startswith("sparse"):
+        targets = targets.argmax(dim=1)
+    values = loss()(outputs, targets, from_logits=from_logits)
+    (gradient,) = torch.autograd.grad(values.sum(), outputs)
+    assert values.isfinite().all()
+    assert gradient.isfinite().all()
+    assert values[0] > values[1]
+
+
+@pytest.mark.parametrize("loss", ALL_CLASSES, ids=lambda kind: kind.name)
+def test_gradients_in_double_precision(case, loss):
+    logits, labels = case
+    targets = labels
+    if loss.task == "multi_label":
+        targets = (logits.roll(1) > 0).double()
+    outputs = logits.clone().requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda x: loss()(x, targets, from_logits=True), (outputs,), eps=1e-7
+    )
+
+
+@pytest.mark.parametrize("alias", losses.ALIASES)
+def test_what_keras_and_torch_call_it(alias):
+    assert losses.get(alias).name == losses.ALIASES[alias]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: losses.Huber(delta=0), "huber: delta must be above 0, got 0"),
+        (lambda: losses.CategoricalFocalCrossentropy(gamma=-1), "gamma must be 0 or more, got -1"),
+        (lambda: losses.BinaryFocalCrossentropy(alpha=1.5), "alpha .* and below 1, got 1.5"),
+        (lambda: losses.MulticlassHinge(margin="wide"), "margin must be 0 or more, got 'wide'"),
+    ],
+)
+def test_an_option_out_of_range_is_explained(make, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        make()
+    assert caught.value.code == "train-loss-option"
+
+
 def test_a_wrong_name_or_option_is_explained():
     with pytest.raises(UnknownName, match="categorical_crossentropy"):
         losses.get("categorical_crosentropy")

@@ -134,7 +134,7 @@ def test_shapes_in_words():
 @pytest.mark.parametrize(
     ("shape", "hint"),
     [
-        ((28, 28), r"one channel are \(28, 28, 1\)"),
+        ((1, 2, 28, 28, 1), r"got \(1, 2, 28, 28, 1\)"),
         ((None, 28, 28, 1), r"batch axis: \(28, 28, 1\)"),
         ((0, 28, 1), r"got \(0, 28, 1\)"),
         ((28.0, 28, 1), r"got \(28.0, 28, 1\)"),

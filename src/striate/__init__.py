@@ -7,17 +7,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from striate import byhand as byhand
     from striate import explain as explain
+    from striate import filters as filters
     from striate import layers as layers
     from striate import losses as losses
+    from striate import optimizers as optimizers
     from striate import zoo as zoo
     from striate.data import Preprocessing as Preprocessing
     from striate.errors import StriateError as StriateError
+    from striate.errors import StriateWarning as StriateWarning
+    from striate.loading import load as load
     from striate.metrics import Estimate as Estimate
     from striate.model import Model as Model
-    from striate.model import Sequential as Sequential
-    from striate.model import load as load
+    from striate.nn.convolutionalise import convolutionalise as convolutionalise
     from striate.predictions import Predictions as Predictions
+    from striate.sequential import Sequential as Sequential
+    from striate.summaries import draw as draw
     from striate.summaries import summary as summary
     from striate.tasks.compare import compare as compare
     from striate.tasks.evaluate import evaluate as evaluate
@@ -28,17 +34,23 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PLACES = {  # public name -> module that holds it; "" is a module of that name
+    "byhand": "",
     "explain": "",
+    "filters": "",
     "layers": "",
     "losses": "",
+    "optimizers": "",
     "zoo": "",
     "Preprocessing": "data",
     "StriateError": "errors",
+    "StriateWarning": "errors",
     "Estimate": "metrics",
     "Model": "model",
-    "Sequential": "model",
-    "load": "model",
+    "Sequential": "sequential",
+    "load": "loading",
     "Predictions": "predictions",
+    "convolutionalise": "nn.convolutionalise",
+    "draw": "summaries",
     "summary": "summaries",
     "compare": "tasks.compare",
     "evaluate": "tasks.evaluate",

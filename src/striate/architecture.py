@@ -7,16 +7,22 @@ from typing import Any
 import torch
 from torch import nn
 
-from striate import zoo
+from striate import layers, zoo
 from striate.errors import FileError
+from striate.nn import GraphNetwork
 
 
 def architecture_card(network: nn.Module) -> dict[str, Any]:
-    """The name and arguments of a network of the zoo; else only the name of its class.
+    """The layers of a graph, the name and arguments of a network of the zoo, or a class's name.
 
-    A zoo network that was changed since it was made counts as foreign: what the card would build
-    must take the same weights.
+    A network that was changed since it was made counts as foreign: what the card would build must
+    take the same weights.
     """
+    if isinstance(network, GraphNetwork) and network.described:
+        with torch.device("meta"):
+            known = layers.graph_from_json(network.described).build()
+        if _shapes(known) == _shapes(network):
+            return {"kind": "graph", **network.described}
     made = getattr(network, "made_by", None)
     if made is not None:
         with torch.device("meta"):
@@ -30,8 +36,10 @@ def rebuild(card: Mapping[str, Any], file: Path) -> nn.Module:
     """The network that a card describes, with fresh weights.
 
     Raises:
-        FileError: the network is of a class that only its author has.
+        FileError: the network is of a class that only its author has, or the layers are wrong.
     """
+    if card["kind"] == "graph":
+        return layers.graph_from_json(card).build()
     if card["kind"] == "zoo":
         return zoo.create(**{key: value for key, value in card.items() if key != "kind"})
     raise FileError(

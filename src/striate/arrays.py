@@ -23,20 +23,18 @@ def input_tensor(x: Any, *, input_shape: tuple[int, ...] | None = None) -> Tenso
     if isinstance(x, Tensor):
         tensor = x.detach().float()
     else:
-        array = np.asarray(x)
-        if array.dtype == object:
-            raise ShapeError(
-                "shape-ragged",
-                "The rows of the array differ in shape, so they make no batch.",
-                "Resize the images to one size, or give files and a Preprocessing.",
-            )
+        array = _array(x)
         if not np.issubdtype(array.dtype, np.number) and array.dtype != bool:
             raise DataError(
-                "data-not-numbers", f"Images must be numbers, got an array of {array.dtype}."
+                "data-not-numbers",
+                f"Images must be numbers, got an array of {array.dtype}.",
+                "Read the files first, or give their paths to st.train or predict.",
             )
+        if input_shape is not None:
+            _check_batch_axis(array.shape, input_shape)
         if array.ndim == 3 and (input_shape is None or len(input_shape) == 3):
             array = array[..., None]  # grey images without a channel axis
-        if array.ndim == 4:
+        if array.ndim > 2:
             array = np.moveaxis(array, -1, 1)
         tensor = torch.from_numpy(np.ascontiguousarray(array, np.float32))
     if input_shape is not None:
@@ -45,24 +43,89 @@ def input_tensor(x: Any, *, input_shape: tuple[int, ...] | None = None) -> Tenso
 
 
 def row_shape(tensor: Tensor) -> tuple[int, ...]:
-    """The shape of one row as people write it: (height, width, channels) or (features,)."""
+    """The shape of one row as people write it: (height, width, channels) or (features,).
+
+    Raises:
+        ShapeError: the tensor has no rows, only numbers.
+    """
+    if tensor.ndim < 2:
+        raise ShapeError(
+            "shape-no-rows",
+            f"x must be (N, height, width, channels) or (N, features), got shape "
+            f"{tuple(tensor.shape)}.",
+            "For one feature use x[:, None].",
+        )
     channels, *rest = tensor.shape[1:]
     return (*rest, channels)
 
 
+def check_finite(values: Tensor, argument: str) -> None:
+    """Raise unless every value is a number.
+
+    Raises:
+        DataError: naming the first row that holds NaN or an infinity.
+    """
+    fine = values.isfinite().reshape(len(values), -1).all(dim=1)
+    if not fine.all():
+        raise DataError(
+            "data-not-finite",
+            f"{argument}: {int((~fine).sum())} of {len(values)} rows hold NaN or infinity, the "
+            f"first is {argument}[{int(fine.int().argmin())}].",
+            f"Repair or leave them out: {argument}[np.isfinite({argument}).reshape(len("
+            f"{argument}), -1).all(axis=1)].",
+        )
+
+
+def _array(x: Any) -> NDArray[Any]:
+    try:
+        array = np.asarray(x)
+    except ValueError:  # what NumPy says of rows that differ
+        array = np.empty(0, object)
+    if array.dtype == object:
+        raise ShapeError(
+            "shape-ragged",
+            "The rows of the array differ in shape, so they make no batch.",
+            "Resize the images to one size, or give files and a Preprocessing.",
+        )
+    return array
+
+
+def _check_batch_axis(shape: tuple[int, ...], input_shape: tuple[int, ...]) -> None:
+    """Raise where one image was given instead of a batch of images."""
+    expected = tuple(input_shape)
+    grey = len(expected) == 3 and expected[-1] == 1 and shape == expected[:-1]
+    if shape == expected or grey:
+        raise ShapeError(
+            "shape-batch-axis",
+            f"x is one image of shape {shape}; the network takes a batch of images, "
+            f"(N, {', '.join(map(str, expected))}).",
+            "Add the batch axis: x[None].",
+        )
+
+
 def _check_rows(tensor: Tensor, input_shape: tuple[int, ...]) -> None:
-    found = row_shape(tensor)
-    if found == tuple(input_shape):
+    expected, found = tuple(input_shape), row_shape(tensor)
+    if found == expected:
         return
-    turned = (*found[1:], found[0]) if len(found) == 3 else found
-    fix = (
-        "NumPy images are (N, height, width, channels); torch tensors (N, channels, height, width)."
-        if turned == tuple(input_shape) or len(input_shape) == 3
-        else "Give rows of that length, or change the Input layer."
-    )
+    fix = "Give rows of that length, or change the Input layer."
+    if len(expected) == 3:
+        fix = "Resize the images, or change the Input layer."
+    if len(found) == len(expected) == 3:
+        if found[:2] == expected[:2]:
+            fix = (
+                f"The images have {found[2]} channels instead of {expected[2]}: convert them, or "
+                f"say Input({found})."
+            )
+        elif (found[1], found[2], found[0]) == expected:
+            fix = (
+                "NumPy images are (N, height, width, channels): x.transpose(0, 2, 3, 1). Torch "
+                "tensors are (N, channels, height, width)."
+            )
+        elif (found[2], found[0], found[1]) == expected:
+            fix = "Torch tensors are (N, channels, height, width): x.permute(0, 3, 1, 2)."
     raise ShapeError(
         "shape-input",
-        f"The network takes images of shape {tuple(input_shape)}, got rows of shape {found}.",
+        f"x: the network takes rows of shape {expected}, got rows of shape {found}.",
         fix,
     )
 
@@ -72,7 +135,7 @@ def target_tensor(y: Any, task: Task, classes: int | None = None) -> Tensor:
 
     Shape: single-label: integers [N] or one-hot (or soft) rows [N, classes] -> int64 [N] or
         float32 [N, classes]; multi-label 0/1 [N, classes] -> float32; numbers [N] or [N, 1] ->
-        float32 [N].
+        float32 [N], more columns [N, k] stay.
     Raises:
         DataError: a label is negative, not whole, or not below `classes`.
     """
@@ -80,38 +143,55 @@ def target_tensor(y: Any, task: Task, classes: int | None = None) -> Tensor:
     if array.dtype.kind not in "buif":
         raise DataError(
             "data-labels-not-numbers",
-            f"Labels must be numbers (class indices or one-hot rows), got {array.dtype}.",
-            "Number the classes from 0, or train from a folder or table, which knows names.",
+            f"y: labels must be numbers (class numbers or one-hot rows), got {array.dtype}.",
+            "Number the classes: classes, y = np.unique(y, return_inverse=True).",
         )
     if task == "regression":
-        return torch.from_numpy(array.astype(np.float32)).reshape(len(array))
+        numbers = torch.from_numpy(array.astype(np.float32))
+        return numbers[:, 0] if numbers.ndim == 2 and numbers.shape[1] == 1 else numbers
     if task == "multi_label":
         return torch.from_numpy(array.astype(np.float32))
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 2:
         return _rows(array, classes)
-    if not np.array_equal(array, np.floor(array)) or (len(array) and array.min() < 0):
+    _check_labels(array, classes)
+    return torch.from_numpy(array.astype(np.int64))
+
+
+def _check_labels(labels: NDArray[Any], classes: int | None) -> None:
+    if not len(labels):
+        return
+    least, most = float(labels.min()), float(labels.max())
+    if not np.array_equal(labels, np.floor(labels)) or least < 0:
         raise DataError(
             "data-labels-not-indices",
-            f"Class labels must be whole numbers from 0, got values such as {array[:3].tolist()}.",
+            "y: class labels must be whole numbers from 0, got values such as "
+            f"{labels[:3].tolist()}.",
             "For a number to predict, compile with loss='mean_squared_error'.",
         )
-    if classes is not None and len(array) and array.max() >= classes:
+    if classes is None or most < classes:
+        return
+    if least >= 1 and most == classes:
         raise DataError(
-            "data-label-beyond-classes",
-            f"The labels go up to {int(array.max())}, but the network has {classes} outputs, "
-            f"for labels 0 to {classes - 1}.",
-            f"Give the last layer {int(array.max()) + 1} units.",
+            "data-labels-from-one",
+            f"y: the labels run from {int(least)} to {int(most)}; classes are numbered from 0 to "
+            f"{classes - 1}.",
+            "Use y - 1.",
         )
-    return torch.from_numpy(array.astype(np.int64))
+    raise DataError(
+        "data-label-beyond-classes",
+        f"y: the labels go up to {int(most)}, but the network has {classes} outputs, for labels 0 "
+        f"to {classes - 1}.",
+        f"Give the last layer {int(most) + 1} units.",
+    )
 
 
 def _rows(array: NDArray[Any], classes: int | None) -> Tensor:
     if classes is not None and array.shape[1] != classes:
         raise DataError(
             "data-label-width",
-            f"The one-hot labels have {array.shape[1]} columns, the network {classes} outputs.",
+            f"y: the one-hot labels have {array.shape[1]} columns, the network {classes} outputs.",
             f"Give the last layer {array.shape[1]} units.",
         )
     one_hot = np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all()

@@ -68,6 +68,20 @@ class ExplainError(StriateError, RuntimeError):
     """A network cannot be looked into in the way that was asked for."""
 
 
+class StriateWarning(UserWarning):
+    """Something that works and is most likely not what was meant; `code`, `what` and `fix` as in
+    errors."""
+
+    def __init__(self, code: str, what: str, fix: str = "") -> None:
+        super().__init__(code, what, fix)
+        self.code = code
+        self.what = what
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.fix}".strip()
+
+
 def check_divides(where: str, **named: int) -> None:
     """Raise unless the first number divides the second: `check_divides("SE", r=16, c=64)`."""
     (name, divisor), (other, value) = named.items()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,45 +11,19 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
-from striate.arrays import input_tensor, target_tensor
+from striate import scores
+from striate.arrays import check_finite, target_tensor
+from striate.compiling import Compiled
 from striate.data import TensorStore, TrainBatches
-from striate.errors import DataError, UsageError, unknown_name
+from striate.ends import Ends, Packing
+from striate.errors import DataError, UsageError
 from striate.inference import BATCH_SIZE, network_outputs
 from striate.losses import Loss
-from striate.losses import get as get_loss
-from striate.metrics import Estimate, wilson
-from striate.predictions import Task
+from striate.mistakes import check_outputs, warn_of_one_hot, warn_of_scale
+from striate.nn import penalty
 from striate.report.live import watcher
-from striate.training import EpochEnded, Event, OnEvent, Recipe, fit, ignore
-
-Optimizer = Literal["sgd", "adam", "adamw", "rmsprop", "adadelta"]
-LEARNING_RATES: Mapping[str, float] = {  # Keras's defaults; adadelta as in its paper
-    "sgd": 0.01, "adam": 1e-3, "adamw": 1e-3, "rmsprop": 1e-3, "adadelta": 1.0,
-}  # fmt: skip
-METRICS = ("accuracy",)
-
-
-@dataclass(frozen=True)
-class Compiled:
-    """How `fit` trains: plain values, kept in the model file."""
-
-    optimizer: Optimizer
-    loss: Loss
-    metrics: tuple[str, ...]
-    learning_rate: float
-
-    @property
-    def task(self) -> Task:
-        return self.loss.task
-
-    def to_json(self) -> dict[str, Any]:
-        """What `compiled` takes back."""
-        return {
-            "optimizer": self.optimizer,
-            "loss": self.loss.to_json(),
-            "metrics": list(self.metrics),
-            "learning_rate": self.learning_rate,
-        }
+from striate.scores import Answers, Score
+from striate.training import EpochEnded, Event, OnEvent, fit, ignore, parse_recipe
 
 
 @dataclass
@@ -63,89 +37,101 @@ class History:
         return list(range(len(next(iter(self.history.values()), []))))
 
 
-def compiled(
-    optimizer: str, loss: Any, metrics: Sequence[str], learning_rate: float | None
-) -> Compiled:
-    """Check the names that `compile` was given.
+@dataclass(frozen=True)
+class Settings:
+    """What `fit` was asked, as its own arguments say it."""
 
-    Raises:
-        UnknownName: no optimizer, loss or metric has that name.
-    """
-    name = str(optimizer).lower()
-    if name not in get_args(Optimizer):
-        raise unknown_name("optimizer", str(optimizer), get_args(Optimizer))
-    for metric in metrics:
-        if metric not in METRICS:
-            raise unknown_name("metric", str(metric), METRICS)
-    if learning_rate is not None and not learning_rate > 0:
-        raise UsageError(
-            "usage-learning-rate", f"compile: learning_rate must be above 0, got {learning_rate}."
-        )
-    rate = learning_rate if learning_rate is not None else LEARNING_RATES[name]
-    return Compiled(name, get_loss(loss), tuple(metrics), rate)  # type: ignore[arg-type]
+    batch_size: int
+    epochs: int
+    validation_data: tuple[Any, Any] | None
+    validation_split: float
+    class_weight: Mapping[int, float] | str | None
+    seed: int
+    verbose: bool
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Images of a network as one tensor, and the targets of each of its outputs."""
+
+    images: Tensor
+    targets: list[Tensor]
+
+    def __getitem__(self, rows: NDArray[np.intp]) -> "Rows":
+        return Rows(self.images[rows], [target[rows] for target in self.targets])
 
 
 def fit_arrays(
-    network: nn.Module,
-    how: Compiled,
-    data: tuple[Any, Any],
-    *,
-    input_shape: tuple[int, ...] | None,
-    batch_size: int,
-    epochs: int,
-    validation: tuple[Any, Any] | None,
-    validation_split: float,
-    seed: int,
-    verbose: bool,
+    network: nn.Module, how: Compiled, ends: Ends, x: Any, y: Any, settings: Settings
 ) -> History:
     """Train a network that gives logits (or numbers) on arrays; it holds the last weights then."""
-    x, y = data
-    held_out = validation
-    if validation is None and validation_split:
-        (x, y), held_out = _hold_out(x, y, validation_split, how.task, seed)
-    images, targets = _checked(network, how, x, y, input_shape)
-    judged = _checked(network, how, *held_out, input_shape) if held_out is not None else None
-    tally = _Tally(network, how, judged)
+    wrapped = ends.wrapped(network)
+    rows = _checked(wrapped, how, ends, x, y)
+    warn_of_scale(ends.input_packing.unpack(rows.images), wrapped)
+    held_out: Rows | None = None
+    if settings.validation_data is not None:
+        held_out = _checked(wrapped, how, ends, *settings.validation_data)
+    elif settings.validation_split:
+        rows, held_out = _hold_out(rows, settings.validation_split, how, settings.seed)
+    packing = Packing.of(rows.targets)
+    tally = _Tally(wrapped, how, ends, packing, held_out)
     batches = TrainBatches(
-        TensorStore(images),
-        targets,
-        np.arange(len(images)),
-        batch_size=batch_size,
-        seed=seed,
+        TensorStore(rows.images),
+        packing.pack(rows.targets),
+        np.arange(len(rows.images)),
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+        loss_weights=_class_weights(settings.class_weight, rows.targets, how),
         keep_rest=True,
     )
-    recipe = Recipe(
-        epochs=epochs,
-        batch_size=batch_size,
-        optimizer=how.optimizer,
-        learning_rate=how.learning_rate,
-        momentum=0.0,
-        weight_decay=0.0,
-        schedule="constant",
-        warmup=0.0,
-        seed=seed,
-        device="cpu" if next(network.parameters()).device.type == "cpu" else "auto",
+    recipe = parse_recipe(
+        {
+            **how.optimizer.settings(),
+            "epochs": settings.epochs,
+            "batch_size": settings.batch_size,
+            "schedule": "constant",
+            "warmup": 0.0,
+            "seed": settings.seed,
+            "device": "cpu" if next(network.parameters()).device.type == "cpu" else "auto",
+        },
+        where="fit",
     )
-    with watcher() if verbose else nullcontext(ignore) as watch:
+    with watcher() if settings.verbose else nullcontext(ignore) as watch:
         tally.watch = watch
-        fit(network, batches, tally.objective, recipe, on_event=tally)
+        fit(wrapped, batches, tally.objective, recipe, on_event=tally)
     return History(tally.history)
 
 
 def evaluate_arrays(
-    network: nn.Module, how: Compiled, images: Tensor, y: Any
-) -> dict[str, Estimate]:
+    network: nn.Module, how: Compiled, ends: Ends, x: Any, y: Any
+) -> dict[str, Score]:
     """The loss and the compiled metrics, each with its interval and n."""
-    outputs = torch.from_numpy(network_outputs(network, torch.split(images, BATCH_SIZE)))
-    targets = _targets(y, how, outputs, len(images))
-    each = how.loss(outputs, targets, from_logits=True).double().numpy()
-    spread = 1.96 * each.std(ddof=1) / len(each) ** 0.5 if len(each) > 1 else float("nan")
-    mean = float(each.mean())
-    found = {"loss": Estimate(mean, mean - spread, mean + spread, len(each))}
-    if "accuracy" in how.metrics and how.task != "regression":
-        right = _right(outputs, targets, how.task)
-        found["accuracy"] = wilson(float(right.sum()), right.numel())
-    return found
+    wrapped = ends.wrapped(network)
+    return _judged(wrapped, how, ends, _checked(wrapped, how, ends, x, y), scores.RESAMPLES)
+
+
+def _judged(
+    network: nn.Module, how: Compiled, ends: Ends, rows: Rows, resamples: int
+) -> dict[str, Score]:
+    packed = torch.from_numpy(network_outputs(network, torch.split(rows.images, BATCH_SIZE)))
+    losses: dict[str, Tensor] = {}
+    found: dict[str, Score] = {}
+    for name, loss, outputs, targets in zip(
+        ends.outputs, how.losses_of(ends), ends.split(packed), rows.targets, strict=True
+    ):
+        losses[name] = loss(outputs, targets, from_logits=True)
+        answers = Answers(loss.task, outputs, targets, resamples)
+        for metric in how.metrics_of(loss):
+            found[named(name, metric.name)] = metric.of(answers)
+    whole: dict[str, Score] = {"loss": scores.mean(torch.stack(list(losses.values())).sum(dim=0))}
+    if len(losses) > 1:
+        whole |= {named(name, "loss"): scores.mean(each) for name, each in losses.items()}
+    return whole | found
+
+
+def named(output: str, number: str) -> str:
+    """A number's name where there are several outputs, as Keras has it: "age_loss"."""
+    return f"{output}_{number}" if output else number
 
 
 @dataclass
@@ -157,20 +143,35 @@ class _Tally:
 
     network: nn.Module
     how: Compiled
-    held_out: tuple[Tensor, Tensor] | None
+    ends: Ends
+    packing: Packing
+    held_out: Rows | None
     watch: OnEvent = ignore
     history: dict[str, list[float]] = field(default_factory=dict)
-    right: int = 0
-    seen: int = 0
+    counts: dict[str, tuple[int, int]] = field(default_factory=dict)  # right, seen
 
     def objective(self, outputs: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
-        """The compiled loss, averaged over the batch."""
-        losses = self.how.loss(outputs, targets, from_logits=True)
-        if "accuracy" in self.how.metrics and self.how.task != "regression":
-            right = _right(outputs.detach(), targets, self.how.task)
-            self.right += int(right.sum())
-            self.seen += right.numel()
-        return losses.mean() if weights is None else (losses * weights).mean()
+        """The compiled losses, each averaged over the batch, and the penalties on weights."""
+        total = penalty(self.network, self.how.kernel_regularizer).to(outputs.device)
+        for name, loss, output, target in zip(
+            self.ends.outputs,
+            self.how.losses_of(self.ends),
+            self.ends.split(outputs),
+            self.packing.unpack(targets),
+            strict=True,
+        ):
+            each = loss(output, target, from_logits=True)
+            total = total + (each.mean() if weights is None else (each * weights).mean())
+            self._count(name, loss, output.detach(), target)
+        return total
+
+    def _count(self, name: str, loss: Loss, outputs: Tensor, targets: Tensor) -> None:
+        answers = Answers(loss.task, outputs, targets)
+        for metric in self.how.metrics_of(loss):
+            if metric.count is not None:
+                hits = metric.count(answers)
+                right, seen = self.counts.get(key := named(name, metric.name), (0, 0))
+                self.counts[key] = (right + int(hits.sum()), seen + hits.numel())
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, EpochEnded):
@@ -178,70 +179,105 @@ class _Tally:
         self.watch(event)
 
     def _end_epoch(self, loss: float) -> dict[str, float]:
-        row = {"loss": loss}
-        if self.seen:
-            row["accuracy"] = self.right / self.seen
-        self.right = self.seen = 0
+        row = {"loss": loss} | {name: right / seen for name, (right, seen) in self.counts.items()}
+        self.counts = {}
         if self.held_out is not None:
-            found = evaluate_arrays(self.network, self.how, *self.held_out)
-            row |= {f"val_{name}": float(one.value or 0.0) for name, one in found.items()}
+            found = _judged(self.network, self.how, self.ends, self.held_out, resamples=0)
+            numbers = {name: scores.scalar(score) for name, score in found.items()}
+            row |= {f"val_{name}": value for name, value in numbers.items() if value is not None}
         for name, value in row.items():
             self.history.setdefault(name, []).append(value)
         return {name: value for name, value in row.items() if name != "loss"}
 
 
-def _right(outputs: Tensor, targets: Tensor, task: Task) -> Tensor:
-    """Which answers are right: one an image, or one a label where there can be several."""
-    if task == "multi_label":
-        return (outputs.reshape(targets.shape) > 0) == (targets > 0.5)
-    truth = targets if targets.ndim == 1 else targets.argmax(dim=1)
-    return outputs.argmax(dim=1) == truth
-
-
-def _checked(
-    network: nn.Module, how: Compiled, x: Any, y: Any, input_shape: tuple[int, ...] | None
-) -> tuple[Tensor, Tensor]:
+def _checked(network: nn.Module, how: Compiled, ends: Ends, x: Any, y: Any) -> Rows:
     """Images and targets as tensors, after one image has gone through the network."""
-    images = input_tensor(x, input_shape=input_shape)
+    images = ends.images(x)
     if not len(images):
-        raise DataError("data-no-images", "There are no images to train on.", "x is empty.")
-    outputs = torch.from_numpy(network_outputs(network, [images[:1]]))
-    return images, _targets(y, how, outputs, len(images))
+        raise DataError(
+            "data-no-images", "x is empty: there are no images.", "Give at least one image."
+        )
+    check_finite(images, "x")
+    probe = torch.from_numpy(network_outputs(network, [images[:1]]))
+    targets = []
+    for loss, outputs, one in zip(
+        how.losses_of(ends), ends.split(probe), ends.targets(y), strict=True
+    ):
+        check_outputs(network, loss, outputs)
+        warn_of_one_hot(one, loss)
+        targets.append(_targets(one, loss, outputs, len(images)))
+    return Rows(images, targets)
 
 
-def _targets(y: Any, how: Compiled, outputs: Tensor, images: int) -> Tensor:
-    classes = outputs.shape[1] if outputs.ndim == 2 else None
-    targets = target_tensor(y, how.task, classes)
+def _targets(y: Any, loss: Loss, outputs: Tensor, images: int) -> Tensor:
+    targets = target_tensor(y, loss.task, outputs.shape[1] if outputs.ndim == 2 else None)
     if len(targets) != images:
         raise DataError(
             "data-lengths",
-            f"There are {images} images and {len(targets)} labels.",
+            f"There are {images} images in x and {len(targets)} labels in y.",
             "Give one label for each image.",
         )
+    if targets.is_floating_point():
+        check_finite(targets, "y")
     return targets
 
 
-def _hold_out(
-    x: Any, y: Any, share: float, task: Task, seed: int
-) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+def _class_weights(
+    asked: Mapping[int, float] | str | None, targets: Sequence[Tensor], how: Compiled
+) -> Tensor | None:
+    """The weight of each sample in the loss, from the weight of its class."""
+    if asked is None:
+        return None
+    if len(targets) > 1 or how.task == "regression" or targets[0].ndim > 1:
+        raise UsageError(
+            "train-class-weight",
+            "fit: class_weight needs one output and one class number a sample.",
+            "Give labels as whole numbers, or use a focal loss.",
+        )
+    labels = targets[0].long()
+    present = torch.unique(labels).tolist()
+    if asked == "balanced":
+        counts = labels.bincount().double()
+        return (len(labels) / (len(present) * counts))[labels].float()
+    if not isinstance(asked, Mapping) or not all(
+        isinstance(value, int | float) and value >= 0 for value in asked.values()
+    ):
+        raise UsageError(
+            "train-class-weight",
+            f"fit: class_weight must map class numbers to weights of 0 or more, got {asked!r}.",
+            'For example {0: 1.0, 1: 5.0}, or "balanced".',
+        )
+    if missing := [label for label in present if label not in asked]:
+        raise UsageError(
+            "train-class-weight",
+            f"fit: class_weight has no weight for class {missing[0]}, which y holds.",
+            f"Give a weight for each of the classes {present[0]} to {present[-1]}.",
+        )
+    return torch.tensor([float(asked[label]) for label in labels.tolist()])
+
+
+def _hold_out(rows: Rows, share: float, how: Compiled, seed: int) -> tuple[Rows, Rows]:
     """A random share of the rows, every class in proportion where there is one class a row."""
     if not 0 < share < 1:
         raise UsageError(
             "usage-validation-split",
-            f"fit: validation_split must lie between 0 and 1, got {share}.",
+            f"fit: validation_split must be a fraction between 0 and 1, got {share}.",
+            f"For {share:g} percent say {share / 100:g}." if 1 <= share < 100 else "",
         )
-    targets = target_tensor(y, task).numpy()
     strata: NDArray[Any] | None = None
-    if task == "single_label":
+    if how.task == "single_label" and len(rows.targets) == 1:
+        targets = rows.targets[0].numpy()
         labels = targets if targets.ndim == 1 else targets.argmax(axis=1)
         strata = labels if np.bincount(labels)[np.unique(labels)].min() > 1 else None
     try:
         train, held = train_test_split(
-            np.arange(len(targets)), test_size=share, stratify=strata, random_state=seed % 2**32
+            np.arange(len(rows.images)),
+            test_size=share,
+            stratify=strata,
+            random_state=seed % 2**32,
         )
     except ValueError as error:
         raise DataError(
-            "data-too-few", f"validation_split={share} of {len(targets)} rows: {error}."
+            "data-too-few", f"validation_split={share} of {len(rows.images)} rows: {error}."
         ) from error
-    rows_x, rows_y = (v if isinstance(v, Tensor) else np.asarray(v) for v in (x, y))
-    return (rows_x[train], rows_y[train]), (rows_x[held], rows_y[held])
+    return rows[train], rows[held]

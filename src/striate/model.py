@@ -10,25 +10,34 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from striate import layers as layer_vocabulary
-from striate.architecture import architecture_card, rebuild
-from striate.arrays import input_tensor, row_shape
+from striate.architecture import architecture_card
+from striate.arrays import input_tensor
+from striate.compiling import Compiled, compiled
 from striate.data import Preprocessing
-from striate.errors import DataError, FileError, ShapeError, UsageError
-from striate.fitting import Compiled, History, compiled, evaluate_arrays, fit_arrays
+from striate.ends import Ends
+from striate.errors import DataError, ShapeError, UsageError
+from striate.fitting import History, Settings, evaluate_arrays, fit_arrays
 from striate.inference import BATCH_SIZE, network_outputs, probabilities
-from striate.layers import Layer
-from striate.metrics import Estimate
-from striate.model_file import read_model_file, write_model_file
+from striate.layers import Symbolic
+from striate.mistakes import Chain, check_last_layer
+from striate.model_file import write_model_file
+from striate.nn import GraphNetwork, Penalty
+from striate.optimizers import Optimizer
 from striate.predictions import Predictions, Task
 from striate.reading import Picture, is_picture, read_pictures
+from striate.scores import Score
 from striate.summaries import Summary, summary
 
 
 class Model:
     """Any `torch.nn.Module` with its preprocessing and its classes by name.
 
+    Made from a network, or from the symbolic `inputs` and `outputs` of layers that were called.
+
     Args:
         network: images [N, C, H, W] -> logits [N, classes], or a number each; ours or anybody's.
+        inputs, outputs: one symbol each, or lists; see `layers.graph`. A last softmax or sigmoid
+            is known as such. With several outputs `predict` gives a list.
         preprocessing: how photographs become the input tensor; needed to predict files.
         classes: the names of the outputs, in their order.
         task: what the outputs are: logits of one class, of several, or a number.
@@ -36,7 +45,7 @@ class Model:
         target_scale: mean and deviation by which a predicted number is scaled back.
         provenance: what made it (data, recipe, metrics): plain JSON values, kept in the file.
     Raises:
-        UsageError: a class name is repeated.
+        UsageError: a class name is repeated; or there is neither a network nor inputs and outputs.
 
     >>> model = Model(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2)))
     >>> model.predict(np.zeros((1, 2, 2, 1))).round(2).shape
@@ -45,8 +54,10 @@ class Model:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: nn.Module | None = None,
         *,
+        inputs: Symbolic | Sequence[Symbolic] | None = None,
+        outputs: Symbolic | Sequence[Symbolic] | None = None,
         preprocessing: Preprocessing | None = None,
         classes: Sequence[str] = (),
         task: Task = "single_label",
@@ -56,8 +67,9 @@ class Model:
     ) -> None:
         if len(set(classes)) < len(classes):
             raise UsageError("model-class-repeated", f"Class names repeat: {list(classes)}.")
+        built = _network(network, inputs, outputs)
         # One memory layout everywhere, so that the same weights give the same bits.
-        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network: nn.Module = built.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.preprocessing = preprocessing
         self.classes = tuple(classes)
         self.task: Task = task
@@ -73,29 +85,46 @@ class Model:
 
     @property
     def logits_network(self) -> nn.Module:
-        """The network up to its logits: without a last softmax or sigmoid."""
+        """The network up to its logits: without a last softmax or sigmoid.
+
+        A loss for numbers, such as mean squared error, takes what the whole network gives.
+        """
+        if isinstance(self._network, GraphNetwork) and self.task != "regression":
+            return self._network.until(self._logits(self._network))
         return self._network
 
     @property
     def input_shape(self) -> tuple[int, ...] | None:
-        """(height, width, channels) of the images it takes, where that is known."""
+        """(height, width, channels) of the images it takes; None where not known, or several."""
+        if isinstance(self._network, GraphNetwork) and self._network.input_shapes:
+            shapes = self._network.input_shapes
+            return shapes[0] if len(shapes) == 1 else None
         if self.preprocessing is None:
             return None
         return (*self.preprocessing.size, self.preprocessing.channels)
 
     def compile(
         self,
-        optimizer: str = "adam",
+        optimizer: str | Optimizer = "adam",
         loss: Any = "categorical_crossentropy",
-        metrics: Sequence[str] = ("accuracy",),
+        metrics: str | Sequence[str] | None = None,
         learning_rate: float | None = None,
+        kernel_regularizer: Penalty | str | None = None,
     ) -> None:
-        """Choose how `fit` trains: an optimizer and a loss by name, as Keras names them.
+        """Choose how `fit` trains, by the names that Keras and torch users know.
 
+        Args:
+            optimizer: a name, or one of `striate.optimizers`.
+            loss: a name, or one of `striate.losses`; a list with one for each output.
+            metrics: names of `scores.METRICS`; None is accuracy, where there are classes.
+            learning_rate: outranks the optimizer's own.
+            kernel_regularizer: what the kernels of all layers add to the training loss, such as
+                `layers.L2(1e-4)`, besides what single layers were given.
         Raises:
             UnknownName: no optimizer, loss or metric has that name.
+            UsageError: an option breaks its rule, or a metric does not fit the loss.
         """
-        self._compiled = compiled(optimizer, loss, metrics, learning_rate)
+        self._compiled = compiled(optimizer, loss, metrics, learning_rate, kernel_regularizer)
         self.task = self._compiled.task
 
     def fit(
@@ -106,44 +135,45 @@ class Model:
         epochs: int = 1,
         validation_data: tuple[Any, Any] | None = None,
         validation_split: float = 0.0,
+        class_weight: Mapping[int, float] | str | None = None,
         seed: int = 0,
         verbose: bool = True,
     ) -> History:
         """Train on arrays that fit in memory; for files see `striate.train`.
 
         Shape: x [N, H, W, C] (torch: [N, C, H, W]) or [N, F]; y [N] integers or [N, classes].
+            Lists of such arrays where the network has several inputs or outputs.
         Args:
             validation_split: fraction 0..1 of x that is held out, drawn at random by `seed`
                 with every class in proportion.
+            class_weight: how much an image of each class counts, by class number; "balanced"
+                weighs every class alike.
         Raises:
-            UsageError: the model was not compiled.
+            UsageError: the model was not compiled, or its last layer contradicts the loss.
             ShapeError: x does not fit the network.
             DataError: y does not fit it.
         """
-        self._prepare(input_tensor(x[:1], input_shape=self.input_shape))
-        return fit_arrays(
-            self.logits_network,
-            self._need_compiled("fit"),
-            (x, y),
-            input_shape=self.input_shape,
-            batch_size=batch_size,
-            epochs=epochs,
-            validation=validation_data,
-            validation_split=validation_split,
-            seed=seed,
-            verbose=verbose,
+        how = self._need_compiled("fit")
+        self._prepare(x)
+        for chain, loss in zip(self._chains(), how.losses_of(self._ends), strict=False):
+            check_last_layer(chain, loss)
+        settings = Settings(
+            batch_size, epochs, validation_data, validation_split, class_weight, seed, verbose
         )
+        return fit_arrays(self.logits_network, how, self._ends, x, y, settings)
 
-    def evaluate(self, x: Any, y: Any) -> dict[str, Estimate]:
+    def evaluate(self, x: Any, y: Any) -> dict[str, Score]:
         """The loss and the compiled metrics on arrays, each with its interval and n."""
-        images = input_tensor(x, input_shape=self.input_shape)
-        return evaluate_arrays(self.logits_network, self._need_compiled("evaluate"), images, y)
+        how = self._need_compiled("evaluate")
+        return evaluate_arrays(self.logits_network, how, self._ends, x, y)
 
     @overload
     def predict(self, images: NDArray[Any] | Tensor) -> NDArray[np.float64]: ...
     @overload
     def predict(self, images: Picture | Iterable[Picture]) -> Predictions: ...
-    def predict(self, images: Any) -> Predictions | NDArray[np.float64]:
+    @overload
+    def predict(self, images: Sequence[NDArray[Any]] | Sequence[Tensor]) -> Any: ...
+    def predict(self, images: Any) -> Any:
         """Probabilities, batched, for arrays; named predictions for pictures.
 
         Args:
@@ -155,6 +185,8 @@ class Model:
         Raises:
             DataError: no file was found; or the model has no preprocessing to read files with.
         """
+        if self._ends.several:
+            return self._predict_several(images)
         if isinstance(images, np.ndarray | Tensor):
             return self._predict_arrays(images)
         if not is_picture(images) and len(images) and isinstance(images[0], np.ndarray | Tensor):
@@ -181,14 +213,19 @@ class Model:
         Raises:
             ShapeError: the input shape is not known and was not given.
         """
-        shape = input_shape or self.input_shape
-        if shape is None:
+        shapes = [input_shape] if input_shape else list(self._ends.inputs)
+        if not shapes:
             raise ShapeError(
                 "shape-input-unknown",
                 "The summary needs the shape of an image.",
                 "model.summary((height, width, channels))",
             )
-        table = summary(self.network, shape)
+        left_out = self.logits_network is not self.network  # a last softmax, by `fit`
+        table = summary(
+            self.network,
+            shapes if len(shapes) > 1 else shapes[0],
+            loss_takes="probabilities" if left_out else "logits",
+        )
         print(table)
         return table
 
@@ -216,8 +253,41 @@ class Model:
     def _architecture(self) -> dict[str, Any]:
         return architecture_card(self.network)
 
-    def _prepare(self, images: Tensor) -> None:
+    def _prepare(self, x: Any) -> None:
         """Called before training with images of the shape to come."""
+
+    @property
+    def _ends(self) -> Ends:
+        network = self._network
+        if isinstance(network, GraphNetwork):
+            several = len(network.outputs) > 1
+            shapes = network.output_shapes if several else ()
+            return Ends(network.input_shapes, network.output_names if several else ("",), shapes)
+        return Ends(() if self.input_shape is None else (self.input_shape,))
+
+    def _chains(self) -> list[Chain]:
+        """The layers that lead to each output, where they are known."""
+        if isinstance(self._network, GraphNetwork) and self._network.described:
+            described = layer_vocabulary.graph_from_json(self._network.described)
+            return [described.chain(name) for name in described.outputs]
+        return []
+
+    def _logits(self, network: GraphNetwork) -> list[str]:
+        """The values that the losses take: before a softmax or sigmoid, unless for numbers."""
+        tasks = self._tasks(network)
+        return [
+            value if task == "regression" else logits
+            for value, logits, task in zip(network.outputs, network.logits, tasks, strict=True)
+        ]
+
+    def _tasks(self, network: GraphNetwork) -> list[Task]:
+        """What each output is: by its loss, or by its last activation before there are losses."""
+        if len(network.outputs) == 1:
+            return [self.task]
+        if self._compiled is not None:
+            return [loss.task for loss in self._compiled.losses_of(self._ends)]
+        kinds: dict[str, Task] = {"softmax": "single_label", "sigmoid": "multi_label"}
+        return [kinds.get(final, "regression") for final in network.final_activations]
 
     def _need_compiled(self, verb: str) -> Compiled:
         if self._compiled is None:
@@ -235,143 +305,51 @@ class Model:
             images = input_tensor(x, input_shape=self.input_shape)
         return self.answers(network_outputs(self.logits_network, torch.split(images, BATCH_SIZE)))
 
+    def _predict_several(self, x: Any) -> NDArray[np.float64] | list[NDArray[np.float64]]:
+        """One array for each output."""
+        network, ends = self._network, self._ends
+        if not isinstance(network, GraphNetwork):
+            raise TypeError("only graphs have several ends")  # our own mistake
+        rows = torch.split(ends.images(x), BATCH_SIZE)
+        wrapped = ends.wrapped(network.until(self._logits(network)))
+        outputs = ends.split(torch.from_numpy(network_outputs(wrapped, rows)))
+        found = [
+            probabilities(task, each.numpy(), self.temperature)
+            for task, each in zip(self._tasks(network), outputs, strict=True)
+        ]
+        return found[0] if len(found) == 1 else found
+
     def answers(self, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Raw outputs of the network -> probabilities [n, classes], or numbers [n]."""
         if not len(outputs):
             return np.zeros((0, len(self.classes)))
+        if self.task == "single_label" and len(self.classes) not in (0, outputs.shape[1]):
+            raise UsageError(
+                "model-class-number",
+                f"The model names {len(self.classes)} classes, and the network has "
+                f"{outputs.shape[1]} outputs.",
+                f"Give {outputs.shape[1]} names in classes=, or the last layer "
+                f"{len(self.classes)} units.",
+            )
         return probabilities(self.task, outputs, self.temperature, self.target_scale)
 
 
-class Sequential(Model):
-    """A model as a list of layers, each seeing what the one before it gives.
-
-    The input shape comes from an `Input` layer, from `input_shape=` of the first layer, or from
-    the first array that `fit` sees.
-
-    >>> from striate import layers
-    >>> model = Sequential([layers.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10)])
-    >>> sum(weight.numel() for weight in model.network.parameters())
-    7850
-    """
-
-    def __init__(
-        self,
-        layers: Iterable[Layer] = (),
-        *,
-        preprocessing: Preprocessing | None = None,
-        classes: Sequence[str] = (),
-    ) -> None:
-        super().__init__(nn.Identity(), preprocessing=preprocessing, classes=classes)
-        self.layers: list[Layer] = []
-        self._built_for: tuple[int, ...] | None = None
-        for layer in layers:
-            self.add(layer)
-
-    def add(self, layer: Layer) -> None:
-        """Append a layer; where the input shape is known its shapes are checked at once.
-
-        Raises:
-            ShapeError: the layer does not fit what comes before it; the model stays as it was.
-        """
-        stack = [*self.layers, layer]
-        if (shape := layer_vocabulary.declared_input_shape(stack)) is not None:
-            layer_vocabulary.infer(stack, shape)
-        self.layers = stack
-        self._built_for = None
-
-    @property
-    def network(self) -> nn.Sequential:
-        """The layers as torch modules, built when first needed.
-
-        Raises:
-            ShapeError: the input shape is not known yet.
-        """
-        if self._built_for is None:
-            shape = self.input_shape
-            if shape is None:
-                raise ShapeError(
-                    "shape-input-unknown",
-                    "The network cannot be built before the shape of its input is known.",
-                    "Begin with layers.Input((height, width, channels)), or call fit.",
-                )
-            self._build(shape)
-        return self._network
-
-    @property
-    def logits_network(self) -> nn.Module:
-        final = layer_vocabulary.final_activation(self.layers)
-        whole = self.network
-        return whole[:-1] if final in ("softmax", "sigmoid") else whole
-
-    @property
-    def input_shape(self) -> tuple[int, ...] | None:
-        declared = layer_vocabulary.declared_input_shape(self.layers)
-        return self._built_for or declared or super().input_shape
-
-    def _build(self, shape: tuple[int, ...]) -> None:
-        network = layer_vocabulary.build(self.layers, shape)
-        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._built_for = shape
-
-    def _prepare(self, images: Tensor) -> None:
-        if self._built_for is None:
-            self._build(self.input_shape or row_shape(images))
-
-    def _architecture(self) -> dict[str, Any]:
-        return {
-            "kind": "layers",
-            "layers": [layer.to_json() for layer in self.layers],
-            "input_shape": list(self.input_shape or ()),
-        }
-
-
-def load(path: str | Path, network: nn.Module | None = None) -> Model:
-    """The model in a file that `Model.save` or a training wrote; a run folder may be named too.
-
-    Args:
-        network: a network of your own class to take the weights, where the file says that it
-            holds the weights of one.
-    Raises:
-        FileError: the file is missing, damaged, newer, foreign, a pickle, or does not fit.
-    """
-    file = Path(path)
-    if (file / "model.safetensors").is_file():
-        file = file / "model.safetensors"
-    card, state = read_model_file(file)
-    model = _assemble(card, network, file)
-    try:
-        model.network.load_state_dict(state)
-    except RuntimeError as error:
-        raise FileError(
-            "model-does-not-fit",
-            f"The weights in {file} do not fit the network: {error}.",
-            "Give the same network that was saved.",
-        ) from error
-    return model
-
-
-def _assemble(card: Mapping[str, Any], network: nn.Module | None, file: Path) -> Model:
-    recipe = card["preprocessing"]
-    preprocessing = Preprocessing.from_json(recipe) if recipe else None
-    if card["architecture"]["kind"] == "layers" and network is None:
-        described = [layer_vocabulary.from_json(layer) for layer in card["architecture"]["layers"]]
-        model: Model = Sequential(described, preprocessing=preprocessing, classes=card["classes"])
-        model._prepare(torch.empty(1, *_channels_first(card["architecture"]["input_shape"])))
-    else:
-        built = network if network is not None else rebuild(card["architecture"], file)
-        model = Model(built, preprocessing=preprocessing, classes=card["classes"])
-    model.task = card["task"]
-    model.temperature = card["temperature"]
-    model.target_scale = tuple(card["target_scale"])
-    model.provenance = card["provenance"]
-    if card["compiled"]:
-        model._compiled = compiled(**card["compiled"])
-    return model
-
-
-def _channels_first(shape: Sequence[int]) -> tuple[int, ...]:
-    *rest, channels = shape
-    return (channels, *rest)
+def _network(
+    network: nn.Module | None,
+    inputs: Symbolic | Sequence[Symbolic] | None,
+    outputs: Symbolic | Sequence[Symbolic] | None,
+) -> nn.Module:
+    """The network that was given, or built from symbols."""
+    if isinstance(network, nn.Module) and inputs is None and outputs is None:
+        return network
+    if network is None and inputs is not None and outputs is not None:
+        return layer_vocabulary.graph(inputs, outputs).build()
+    raise UsageError(
+        "model-no-network",
+        f"Model: give a torch module, or inputs= and outputs= by name, got "
+        f"{type(network).__name__}.",
+        "st.Model(inputs=x, outputs=y) for layers that were called, st.Sequential([…]) for a list.",
+    )
 
 
 def _numbered(values: NDArray[np.float64]) -> tuple[str, ...]:

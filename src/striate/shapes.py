@@ -1,7 +1,7 @@
 """Whole-number arithmetic of layers: output sizes, padding, weights, work, receptive field.
 
-People write shapes as (height, width, channels), or (features,) for vectors; never with a batch
-axis. Along one axis:
+People write shapes as (height, width, channels), (steps, channels) for signals, (depth, height,
+width, channels) for volumes, or (features,) for vectors; never with a batch axis. Along one axis:
 
     effective kernel  F' = (F - 1) * dilation + 1
     output size       W2 = floor((W - F' + P) / S) + 1,  P = pixels added on both sides together
@@ -21,6 +21,15 @@ Shape = tuple[int, ...]
 def pair(value: int | Sequence[int]) -> Pair:
     """One number for both axes, or (height, width)."""
     return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+def spread(value: int | Sequence[int], axes: int) -> tuple[int, ...]:
+    """One number for all axes, or one for each.
+
+    >>> spread(2, axes=3)
+    (2, 2, 2)
+    """
+    return (value,) * axes if isinstance(value, int) else tuple(value)
 
 
 def effective_kernel(kernel: int, dilation: int = 1) -> int:
@@ -54,6 +63,19 @@ def same_padding(size: int, kernel: int, stride: int = 1, dilation: int = 1) -> 
     span = (ceil(size / stride) - 1) * stride + effective_kernel(kernel, dilation)
     total = max(span - size, 0)
     return total // 2, total - total // 2
+
+
+def transposed_size(
+    size: int, kernel: int, stride: int = 1, padding: Pair = (0, 0), dilation: int = 1
+) -> int:
+    """Pixels along one axis that a transposed convolution paints, less those it crops.
+
+        W2 = (W - 1) * S + F' - P
+
+    >>> transposed_size(7, kernel=3, stride=2)
+    15
+    """
+    return (size - 1) * stride + effective_kernel(kernel, dilation) - sum(padding)
 
 
 def unread(
@@ -124,7 +146,8 @@ class ReceptiveField:
 
     Args:
         size: pixels from the first to the last one seen.
-        jump: pixels between the fields of two neighbouring outputs.
+        jump: pixels between the fields of two neighbouring outputs; a fraction after enlarging,
+            0 where all outputs see the same.
         start: first pixel that output 0 sees; negative inside the padding.
     Source: Araujo et al. 2019, "Computing Receptive Fields of Convolutional Neural Networks",
         distill.pub/2019/computing-receptive-fields, recurrences 1-3.
@@ -133,9 +156,9 @@ class ReceptiveField:
     5
     """
 
-    size: int = 1
-    jump: int = 1
-    start: int = 0
+    size: float = 1
+    jump: float = 1
+    start: float = 0
 
     @property
     def centre(self) -> float:
@@ -148,6 +171,15 @@ class ReceptiveField:
         """The field after a window; `padding` counts the pixels before the first."""
         grown = self.size + (effective_kernel(kernel, dilation) - 1) * self.jump
         return ReceptiveField(grown, self.jump * stride, self.start - padding * self.jump)
+
+    def enlarged(self, factor: float, kernel: int = 1, padding: int = 0) -> "ReceptiveField":
+        """The field after a transposed window, each output seeing up to `kernel` inputs."""
+        start = self.start - padding * self.jump
+        return ReceptiveField(self.size + (kernel - 1) * self.jump, self.jump / factor, start)
+
+    def everywhere(self, positions: int) -> "ReceptiveField":
+        """The field of outputs that all see whatever any of so many outputs sees."""
+        return ReceptiveField(self.size + (positions - 1) * self.jump, 0, self.start)
 
     def over(self, positions: int) -> "ReceptiveField":
         """The field of what sees this many neighbouring outputs, such as a pool over all."""
@@ -166,16 +198,14 @@ def checked_shape(where: str, shape: object) -> Shape:
     """A shape that people wrote, as a tuple of plain ints.
 
     Raises:
-        ShapeError: it is neither (height, width, channels) nor (features,).
+        ShapeError: it is none of the shapes that this module's docstring lists.
     """
     sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
     whole = all(isinstance(size, Integral) and int(size) > 0 for size in sizes)
-    if whole and len(sizes) in (1, 3):
+    if whole and 1 <= len(sizes) <= 4:
         return tuple(int(size) for size in sizes)
     fix = ""
-    if whole and len(sizes) == 2:
-        fix = f"Images of one channel are {(*sizes, 1)}."
-    elif len(sizes) == 4:
+    if len(sizes) == 4:
         fix = f"Leave out the batch axis: {sizes[1:]}."
     raise ShapeError(
         "shape-bad-input",

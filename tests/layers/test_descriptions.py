@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from layers.examples import EXAMPLES, JOINING, named
 from striate import layers
 from striate.errors import FileError, ShapeError, StriateError, UnknownName, UsageError
 from striate.layers import LAYERS
-from striate.nn import ACTIVATIONS
+from striate.nn import ACTIVATIONS, activation
 
 numbers = st.integers(1, 4)
 pairs = st.one_of(numbers, st.tuples(numbers, numbers))
@@ -82,27 +83,53 @@ def test_other_layers_infer_what_torch_gives(layer, shape, output):
     assert layer.output_shape(shape) == output == run(layer, shape)
 
 
-EXAMPLES = {
-    "Input": layers.Input((28, 28, 1), name="digits"),
-    "Conv2D": layers.Conv2D(
-        32, (3, 5), 2, (1, 0), dilation_rate=2, groups=1, activation="relu", use_bias=False
-    ),
-    "MaxPooling2D": layers.MaxPooling2D((2, 3), 1, "same"),
-    "AveragePooling2D": layers.AveragePooling2D(3, padding=1),
-    "GlobalAveragePooling2D": layers.GlobalAveragePooling2D(),
-    "Dense": layers.Dense(10, "softmax", kernel_initializer="he_normal", input_shape=(64,)),
-    "Flatten": layers.Flatten(),
-    "BatchNormalization": layers.BatchNormalization(momentum=0.99, epsilon=1e-5),
-    "Dropout": layers.Dropout(0.25),
-    "Activation": layers.Activation("leaky_relu"),
-}
+@pytest.mark.parametrize("example", EXAMPLES, ids=named)
+def test_every_layer_infers_what_torch_gives(example):
+    layer, shape = example
+    assert layers.infer([layer], shape) == (run(layer, shape),)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=named)
+def test_every_layer_ends_in_its_final_activation(example):
+    layer, shape = example
+    if layer.kind == "Input" or layer.final_activation == "linear":
+        return
+    last = layers.build([layer], shape)[-1]
+    images = torch.randn(2, shape[-1], *shape[:-1])
+    expected = activation(layer.final_activation)
+    if isinstance(layer, layers.Dense | layers.Conv2D | layers.Residual):
+        torch.testing.assert_close(last(images), expected(images))
+    assert not list(last.children())
 
 
 @pytest.mark.parametrize("kind", LAYERS)
 def test_json_gives_the_same_layer(kind):
-    layer = EXAMPLES[kind]
-    text = json.dumps(layer.to_json())
-    assert layers.from_json(json.loads(text)) == layer
+    of_kind = [layer for layer, _ in EXAMPLES if layer.kind == kind]
+    of_kind += [layer for layer in JOINING if layer.kind == kind]
+    assert of_kind
+    for layer in of_kind:
+        text = json.dumps(layer.to_json())
+        assert layers.from_json(json.loads(text)) == layer
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_every_layer_says_what_it_does_and_what_it_makes_of_a_shape(kind):
+    assert "Shape:" in LAYERS[kind].__doc__ or "as in" in LAYERS[kind].__doc__ or kind == "Input"
+    assert getattr(layers, kind) is LAYERS[kind]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=named)
+def test_every_weight_gets_a_gradient(example):
+    layer, shape = example
+    if layer.kind == "Input" or layer.final_activation == "softmax":
+        return
+    torch.manual_seed(0)
+    network = layers.build([layer], shape)
+    images = torch.randn(3, shape[-1], *shape[:-1], requires_grad=True)
+    network(images).square().sum().backward()
+    for name, weight in network.named_parameters():
+        assert weight.grad is not None, name
+    assert images.grad is not None
 
 
 @pytest.mark.parametrize(
@@ -148,7 +175,33 @@ def test_wrong_json_is_refused(data, message):
         (lambda: layers.BatchNormalization(epsilon=0), UsageError, "epsilon must be above 0"),
         (lambda: layers.Activation(None), UnknownName, "No activation is named 'None'"),
         (lambda: layers.MaxPooling2D(2, padding=2), ShapeError, "half of pool_size.*padding=2"),
-        (lambda: layers.Input((28, 28)), ShapeError, r"Input: .*\(28, 28, 1\)"),
+        (lambda: layers.Input((None, 28, 28, 1)), ShapeError, r"Input: .*: \(28, 28, 1\)"),
+        (lambda: layers.Conv3D(8, (3, 3)), ShapeError, r"or three of them, got \(3, 3\)"),
+        (lambda: layers.Conv1D(8, (3, 3)), ShapeError, r"whole number ≥ 1, got \(3, 3\)"),
+        (lambda: layers.Conv2D(8, 3, kernel_regularizer="l3"), UnknownName, "'l3'.*'l1'"),
+        (lambda: layers.Dense(8, kernel_regularizer=0.1), UsageError, r"L2\(…\).* got 0\.1"),
+        (lambda: layers.L2(-1), UsageError, "l2 must be 0 or more, got -1"),
+        (lambda: layers.Reshape((-1, -1)), UsageError, r"one of them -1, got \(-1, -1\)"),
+        (lambda: layers.Reshape((0, 3)), ShapeError, "target_shape .* ≥ 1, got 0"),
+        (lambda: layers.ZeroPadding2D((1, 2, 3)), UsageError, r"padding must be .*\(1, 2, 3\)"),
+        (lambda: layers.Cropping2D(-1), UsageError, "cropping must be .* got -1"),
+        (lambda: layers.UpSampling2D(2, "cubic"), UsageError, "\"bilinear\", got 'cubic'"),
+        (lambda: layers.LocalResponseNormalization(4), UsageError, "size must be odd.* got 4"),
+        (lambda: layers.ReLU(max_value=0), UsageError, "max_value must be above 0, got 0"),
+        (lambda: layers.Residual([]), UsageError, r"layers must be a list of one layer"),
+        (lambda: layers.Residual([3]), UsageError, r"layers must be made of layers.*got \[3\]"),
+        (lambda: layers.Branches([]), UsageError, "branches must be one list of layers"),
+        (lambda: layers.Branches([3]), UsageError, "branches must be made of layers.* got 3"),
+        (
+            lambda: layers.Conv2DTranspose(8, 3, 2, output_padding=1),
+            UsageError,
+            "padding must be in numbers where there is an output_padding, got 'valid'",
+        ),
+        (
+            lambda: layers.Conv2DTranspose(8, 3, 2, 1, output_padding=2),
+            UsageError,
+            "output_padding must be below strides=2, got 2",
+        ),
     ],
 )
 def test_a_wrong_option_fails_where_it_is_written(make, error, message):

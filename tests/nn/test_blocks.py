@@ -51,6 +51,11 @@ EXPECTED = {
     "elu": lambda x: x if x > 0 else math.exp(x) - 1,
     "selu": lambda x: 1.0507009873554805 * (x if x > 0 else 1.6732632423543772 * (math.exp(x) - 1)),
     "gelu": lambda x: x * (1 + math.erf(x / math.sqrt(2))) / 2,
+    "relu6": lambda x: min(max(0, x), 6),
+    "prelu": lambda x: max(0.25 * x, x),
+    "hard_sigmoid": lambda x: min(max(x + 3, 0), 6) / 6,
+    "hard_swish": lambda x: x * min(max(x + 3, 0), 6) / 6,
+    "mish": lambda x: x * math.tanh(math.log(1 + math.exp(x))),
     "silu": lambda x: x / (1 + math.exp(-x)),
     "swish": lambda x: x / (1 + math.exp(-x)),
     "softplus": lambda x: math.log(1 + math.exp(x)),
@@ -61,9 +66,9 @@ EXPECTED = {
 
 @pytest.mark.parametrize("name", sorted(ACTIVATIONS.keys() - {"softmax"}))
 def test_activations_are_their_formula_and_not_in_place(name):
-    values = [-2.5, -0.3, 0.0, 0.7, 3.0]
+    values = [-2.5, -0.3, 0.0, 0.7, 3.0, 8.0]
     x = torch.tensor([values], dtype=torch.float64)
-    output = activation(name)(x)
+    output = activation(name).double()(x)
     assert output[0].tolist() == pytest.approx([EXPECTED[name](v) for v in values])
     assert x[0].tolist() == values
 
@@ -83,6 +88,8 @@ def test_softmax_runs_over_channels_and_for_two_is_the_sigmoid():
         ("he_uniform", math.sqrt(2 / 300)),
         ("he_normal", math.sqrt(2 / 300)),
         ("lecun_normal", math.sqrt(1 / 300)),
+        ("lecun_uniform", math.sqrt(1 / 300)),
+        ("ones", 0.0),
         ("zeros", 0.0),
     ],
 )

@@ -111,6 +111,11 @@ def test_a_network_that_meta_tensors_cannot_run_is_run_on_zeros():
     assert table["conv"].receptive_field == (3, 3)
 
 
+class Rolled(nn.Module):
+    def forward(self, x):
+        return x.roll(1, dims=2)
+
+
 @pytest.mark.parametrize(
     ("layer", "size", "field"),
     [
@@ -124,10 +129,14 @@ def test_a_network_that_meta_tensors_cannot_run_is_run_on_zeros():
         (nn.ZeroPad2d((2, 1, 0, 0)), 9, (1, 1)),
         (nn.GroupNorm(1, 2), 9, (1, 1)),
         (nn.Softmax(dim=1), 9, (1, 1)),
-        (nn.AdaptiveAvgPool2d(4), 9, None),
-        (nn.ConvTranspose2d(2, 2, 3), 9, None),
-        (nn.Upsample(scale_factor=2), 9, None),
-        (nn.Linear(9, 4), 9, None),
+        (nn.AdaptiveAvgPool2d(4), 9, (3, 3)),
+        (nn.ConvTranspose2d(2, 2, 3), 9, (3, 3)),
+        (nn.ConvTranspose2d(2, 2, 4, stride=2), 9, (2, 2)),
+        (nn.Upsample(scale_factor=2), 9, (1, 1)),
+        (nn.Upsample(scale_factor=2, mode="bilinear"), 9, (2, 2)),
+        (nn.ReflectionPad2d(2), 9, (1, 1)),
+        (nn.Linear(9, 4), 9, (1, 9)),
+        (Rolled(), 9, None),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else None,
 )
@@ -136,7 +145,7 @@ def test_receptive_field_of_one_layer_or_none_where_unknown(layer, size, field):
 
 
 def test_an_unknown_field_stays_unknown():
-    network = nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(1, 1, 3))
+    network = nn.Sequential(Rolled(), nn.Conv2d(1, 1, 3))
     assert summary(network, (8, 8, 1)).rows[1].receptive_field is None
 
 

@@ -28,6 +28,8 @@ def application() -> App:
     app.command("striate.cli.evaluate:evaluate", help="Judge a run on its test part or new data.")
     app.command("striate.cli.predict:predict", help="Say what is on images.")
     app.command("striate.cli.compare:compare", help="Tell whether one run is better than another.")
+    app.command("striate.cli.filter:filter_", name="filter", help="Run a kernel over a picture.")
+    app.command("striate.cli.summary:summary", help="Layers, weights, work, view; draw them.")
     data = App(name="data", help="Look at a data set before training on it.")
     data.command("striate.cli.data:check", help="Open every file; report and exclude what is bad.")
     data.command("striate.cli.data:split", help="Part a data set into train, val and test.")

@@ -4,21 +4,44 @@ from dataclasses import dataclass
 from math import ceil
 
 from striate.errors import ShapeError
-from striate.shapes import Pair, Shape, effective_kernel, output_size, written
+from striate.layers._layer import Padding, Sizes, numeric_padding, with_axes
+from striate.shapes import Shape, effective_kernel, output_size, spread, written
 
 
 @dataclass(frozen=True)
 class Window:
-    """All as (height, width); `padding` is per side, None for "same"."""
+    """One number for each axis; `padding` is per side, None for "same"."""
 
-    kernel: Pair
-    stride: Pair
-    padding: Pair | None
-    dilation: Pair = (1, 1)
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...] | None
+    dilation: tuple[int, ...]
 
-    def positions(self, height: int, width: int) -> Pair:
-        """Rows and columns of the output; 0 or less where the window does not fit."""
-        return self._along(0, height), self._along(1, width)
+    @classmethod
+    def of(
+        cls, rank: int, kernel: Sizes, strides: Sizes, padding: Padding, dilation: Sizes = 1
+    ) -> "Window":
+        """The window that a layer's options describe."""
+        borders = numeric_padding(padding, rank)
+        return cls(spread(kernel, rank), spread(strides, rank), borders, spread(dilation, rank))
+
+    @property
+    def spans(self) -> tuple[int, ...]:
+        """Pixels from the first to the last that the window reads."""
+        return tuple(map(effective_kernel, self.kernel, self.dilation))
+
+    @property
+    def symmetric_padding(self) -> tuple[int, ...] | None:
+        """`padding`, or that of "same" where it is alike on both sides for every input."""
+        if self.padding is not None:
+            return self.padding
+        if any(step > 1 for step in self.stride) or any(span % 2 == 0 for span in self.spans):
+            return None
+        return tuple(span // 2 for span in self.spans)
+
+    def positions(self, sizes: Shape) -> Shape:
+        """Where the window fits along each axis; 0 or less where it does not."""
+        return tuple(self._along(axis, size) for axis, size in enumerate(sizes))
 
     def _along(self, axis: int, size: int) -> int:
         if self.padding is None:
@@ -32,20 +55,19 @@ class Window:
         Raises:
             ShapeError: the window is larger than the padded input.
         """
-        output = (*self.positions(shape[0], shape[1]), channels)
+        output = (*self.positions(shape[:-1]), channels)
         if min(output) >= 1:
             return output
         empty = tuple(max(size, 0) for size in output)
-        spans = tuple(map(effective_kernel, self.kernel, self.dilation))
         raise ShapeError(
             "shape-window-too-large",
-            f"{where}: a {noun} of {written(spans)} does not fit into its input of "
-            f"{written(shape)} (height×width×channels); the output would be {written(empty)}.",
+            f"{where}: a {noun} of {'×'.join(map(str, self.spans))} does not fit into its input "
+            f"of {with_axes(shape)}; the output would be {written(empty)}.",
             self._fix(shape, noun),
         )
 
     def _fix(self, shape: Shape, noun: str) -> str:
-        if shape[0] <= 4 < min(shape[1:]):
+        if len(shape) == 3 and shape[0] <= 4 < min(shape[1:]):
             turned = (shape[1], shape[2], shape[0])
             return f"Shapes are (height, width, channels); did you mean {turned}?"
         return f'Use padding="same", a smaller {noun}, or fewer strides and poolings before it.'

@@ -44,18 +44,21 @@ def final_activation(layers: Sequence[Layer]) -> str:
     return layers[-1].final_activation if layers else "linear"
 
 
-def infer(layers: Sequence[Layer], input_shape: Shape | None = None) -> tuple[Shape, ...]:
+def infer(
+    layers: Sequence[Layer], input_shape: Shape | None = None, inside: str = ""
+) -> tuple[Shape, ...]:
     """The output shape of every layer, by whole-number arithmetic alone.
 
     Args:
         input_shape: (height, width, channels) or (features,); None takes the declared one.
+        inside: the block that the layers are in, for the messages.
     Raises:
         ShapeError: a layer does not fit what comes before it; names it and both shapes.
     """
     shape = _input_shape(layers, input_shape)
     shapes: list[Shape] = []
     for number, (name, layer) in enumerate(zip(names(layers), layers, strict=True), start=1):
-        where = f"Layer {number} ({name})"
+        where = f"{inside}, layer {number} ({name})" if inside else f"Layer {number} ({name})"
         if layer.input_shape is not None:
             check_same(where, layer.input_shape, shape)
         shape = layer.output_shape(shape, where)
@@ -95,8 +98,8 @@ def _input_shape(layers: Sequence[Layer], given: Shape | None) -> Shape:
 
 
 def _snake_case(kind: str) -> str:
-    """MaxPooling2D -> max_pooling2d, as Keras numbers its layers."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind).lower()
+    """MaxPooling2D -> max_pooling2d, Conv2DTranspose -> conv2d_transpose, as Keras has them."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=\dD)(?=[A-Z])", "_", kind).lower()
 
 
 def _check_new(name: str, known: Sequence[str]) -> None:

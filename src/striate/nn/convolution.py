@@ -1,11 +1,13 @@
 """Convolutions with the company they usually keep."""
 
 from collections import OrderedDict
+from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
-from striate.shapes import Pair, pair, same_padding
+from striate.shapes import same_padding, spread
 
 
 def conv_norm(
@@ -32,42 +34,70 @@ def conv_norm(
     return nn.Sequential(parts)
 
 
-class Conv2dSame(nn.Conv2d):
-    """Convolution padded with zeros as TensorFlow pads "same": the odd pixel goes right and below.
+class _ConvSame(_ConvNd):
+    """Convolution padded with zeros as TensorFlow pads "same": the odd pixel goes after the last.
 
-    Shape: [N, in_channels, H, W] -> [N, out_channels, ceil(H / stride), ceil(W / stride)].
+    Shape: [N, in_channels, …] -> [N, out_channels, …], every axis of ceil(size / stride).
+    Args:
+        kernel_size: pixels; one number or one for each axis. So too `stride` and `dilation`.
     Source: tensorflow.org/api_docs/python/tf/nn, "Notes on padding".
     """
+
+    rank: ClassVar[int]
 
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int | Pair,
-        stride: int | Pair = 1,
-        dilation: int | Pair = 1,
+        kernel_size: int | tuple[int, ...],
+        stride: int | tuple[int, ...] = 1,
+        dilation: int | tuple[int, ...] = 1,
         groups: int = 1,
         bias: bool = True,
     ) -> None:
-        super().__init__(
+        super().__init__(  # type: ignore[call-arg]  # the torch class that each class below names
             in_channels,
             out_channels,
-            pair(kernel_size),
-            pair(stride),
-            0,
-            pair(dilation),
-            groups,
-            bias,
+            spread(kernel_size, self.rank),
+            stride=spread(stride, self.rank),
+            dilation=spread(dilation, self.rank),
+            groups=groups,
+            bias=bias,
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        borders = same_borders(x, pair(self.kernel_size), pair(self.stride), pair(self.dilation))
+        borders = same_borders(x, self.kernel_size, self.stride, self.dilation)
         return super().forward(F.pad(x, borders))
 
 
-def same_borders(x: Tensor, kernel: Pair, stride: Pair, dilation: Pair = (1, 1)) -> list[int]:
-    """Pixels to add [left, right, top, bottom] so that [N, C, H, W] gives ceil(size / stride)."""
-    height, width = x.shape[-2:]
-    rows = same_padding(height, kernel[0], stride[0], dilation[0])
-    columns = same_padding(width, kernel[1], stride[1], dilation[1])
-    return [*columns, *rows]
+class Conv1dSame(_ConvSame, nn.Conv1d):
+    """Convolution padded as TensorFlow pads "same", over [N, C, L]."""
+
+    rank = 1
+
+
+class Conv2dSame(_ConvSame, nn.Conv2d):
+    """Convolution padded as TensorFlow pads "same", over [N, C, H, W]."""
+
+    rank = 2
+
+
+class Conv3dSame(_ConvSame, nn.Conv3d):
+    """Convolution padded as TensorFlow pads "same", over [N, C, D, H, W]."""
+
+    rank = 3
+
+
+def same_borders(
+    x: Tensor,
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...] = (1, 1, 1),
+) -> list[int]:
+    """Pixels to add to [N, C, …] for ceil(size / stride) outputs, as `F.pad` wants them.
+
+    That is, the last axis first: [left, right, top, bottom] for images.
+    """
+    axes = zip(x.shape[2:], kernel, stride, dilation, strict=False)
+    borders = [same_padding(size, *window) for size, *window in axes]
+    return [pixels for border in reversed(borders) for pixels in border]

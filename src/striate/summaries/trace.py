@@ -6,7 +6,7 @@ tensor operation passes through `Tracer`, so functional code counts as much as m
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -17,26 +17,29 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from striate.errors import ShapeError
-from striate.shapes import ReceptiveField, Shape, written
-from striate.summaries.sight import FACTORIES, Sight, seen_through, seen_together, windows_of
+from striate.shapes import Shape, written
+from striate.summaries.sight import FACTORIES, Sight, image_sight, seen_through, seen_together
+from striate.summaries.windows import Windows, windows_of
 
-Gap = tuple[frozenset[int], frozenset[int]]  # rows and columns that nothing reads
+REFUSALS = (RuntimeError, NotImplementedError, ValueError, AssertionError, IndexError)
+Gap = dict[int, frozenset[int]]  # dimension -> its rows, columns … that nothing reads
 
 
-@dataclass
+@dataclass(eq=False)
 class Visit:
     """One call of one module; `multiply_adds` are those of its own code, not of its children."""
 
     name: str
     module: nn.Module
-    inputs: tuple[Tensor, ...] = ()
-    output: Tensor | None = None
+    parent: "Visit | None" = None
+    inputs: tuple["Seen", ...] = ()
+    output: "Seen | None" = None
     multiply_adds: int = 0
 
 
-@dataclass
+@dataclass(eq=False)
 class Seen:
-    """What is known about a tensor that depends on the image."""
+    """What is known about the content of a tensor that depends on the image."""
 
     tensor: Tensor  # kept, so that its id stays its own
     sight: Sight | None
@@ -46,19 +49,39 @@ class Seen:
 
     def read(self, gap: Gap, reader: Visit | None) -> None:
         """Note which rows and columns a reader leaves out."""
-        before = self.gap or gap
-        self.gap = (before[0] & gap[0], before[1] & gap[1])
+        before = gap if self.gap is None else self.gap
+        self.gap = {dim: before.get(dim, frozenset()) & lines for dim, lines in gap.items()}
         self.reader = reader
 
 
-class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Follows an image through every tensor operation."""
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One tensor operation: the name torch gives it, and what went in and came out."""
 
-    def __init__(self, image: Tensor) -> None:
+    operation: str
+    visit: Visit | None
+    inputs: tuple[Seen, ...]
+    outputs: tuple[Seen, ...]
+    windows: Windows | None = None
+
+
+@dataclass
+class Trace:
+    """Everything that happened to the images of one forward pass."""
+
+    images: tuple[Seen, ...]
+    visits: list[Visit] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+
+
+class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Follows images through every tensor operation."""
+
+    def __init__(self, images: Sequence[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        point = (ReceptiveField(), ReceptiveField())
-        self.seen = {id(image): Seen(image, point if image.ndim == 4 else None, None)}
-        self.visits: list[Visit] = []
+        seen = tuple(Seen(image, image_sight(image), None) for image in images)
+        self.seen = {id(image): known for image, known in zip(images, seen, strict=True)}
+        self.trace = Trace(seen)
         self.open: list[Visit] = []
 
     def __torch_dispatch__(
@@ -73,104 +96,129 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
             operations = flop_registry[func.overloadpacket](*args, **kwargs, out_val=out)
             here.multiply_adds += int(operations) // 2
         if before and func.overloadpacket not in FACTORIES:
-            self._follow(func, args, kwargs, before, out, here)
+            self._follow(func, args, kwargs, before, out)
         return out
 
     def _follow(
-        self,
-        func: Any,
-        args: Sequence[Any],
-        kwargs: dict[str, Any],
-        inputs: list[Seen],
-        out: Any,
-        here: Visit | None,
+        self, func: Any, args: Sequence[Any], kwargs: dict[str, Any], inputs: list[Seen], out: Any
     ) -> None:
+        here = self.open[-1] if self.open else None
         windows = windows_of(func, args, kwargs)
         for seen in inputs:
-            gap: Gap = (frozenset(), frozenset())
+            gap: Gap = {}
             if windows is not None and seen.tensor is args[0]:
-                height, width = seen.tensor.shape[2:]
-                gap = (windows[0].unread(height), windows[1].unread(width))
+                dims = range(seen.tensor.ndim - len(windows), seen.tensor.ndim)
+                sizes = seen.tensor.shape[dims.start :]
+                gap = {d: w.unread(n) for d, w, n in zip(dims, windows, sizes, strict=True)}
             seen.read(gap, here)
-        sights = [(seen.tensor, seen.sight) for seen in inputs if seen.sight is not None]
+        known = [(seen.tensor, seen.sight) for seen in inputs if seen.sight is not None]
+        outputs = []
         for tensor in tree_leaves(out):
             if not isinstance(tensor, Tensor):
                 continue
             sight: Sight | None = None
-            if len(sights) == len(inputs):
-                sight = (
-                    seen_together(func, sights, tensor)
-                    if windows is None
-                    else seen_through(windows, sights[0][1])
-                )
-            self.seen[id(tensor)] = Seen(tensor, sight, here)
+            if len(known) == len(inputs) and windows is None:
+                sight = seen_together(func, args, known, tensor)
+            elif known and windows is not None:
+                sight = seen_through(windows, known[0], tensor)
+            outputs.append(Seen(tensor, sight, here))
+            self.seen[id(tensor)] = outputs[-1]
+        name = func.overloadpacket.__name__
+        self.trace.steps.append(Step(name, here, tuple(inputs), tuple(outputs), windows))
 
-    def enter(self, visit: Visit) -> None:
+    def enter(self, name: str, module: nn.Module, args: Any) -> None:
         """A module begins."""
-        self.visits.append(visit)
+        inputs = [self.seen[id(leaf)] for leaf in tree_leaves(args) if id(leaf) in self.seen]
+        visit = Visit(name, module, self.open[-1] if self.open else None, tuple(inputs))
+        self.trace.visits.append(visit)
         self.open.append(visit)
 
     def leave(self, output: Any) -> None:
-        """The innermost module ends."""
-        tensors = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
-        self.open.pop().output = tensors[0] if tensors else None
-
-    def sight_of(self, visit: Visit) -> Sight | None:
-        """What a module's output sees; None where that is not known."""
-        seen = self.seen.get(id(visit.output))
-        return seen.sight if seen else None
+        """The innermost module ends; a tensor that no image reaches is noted as it is."""
+        visit = self.open.pop()
+        for leaf in tree_leaves(output):
+            if isinstance(leaf, Tensor):
+                visit.output = self.seen.get(id(leaf)) or Seen(leaf, None, visit)
+                return
 
 
-def trace(network: nn.Module, input_shape: Shape) -> Tracer:
-    """Follow one image of (height, width, channels), or a vector of (features,).
+def trace(network: nn.Module, *input_shapes: Shape) -> Trace:
+    """Follow one image of (height, width, channels), or a vector of (features,), for each input.
 
     The network is left as it was. Where it cannot run on meta tensors it runs on zeros.
 
     Raises:
         ShapeError: the network refuses such an input; names the module that does.
     """
-    on_meta = {
-        name: tensor.to("meta")
-        for name, tensor in [*network.named_parameters(), *network.named_buffers()]
-    }
-    image = torch.empty(1, input_shape[-1], *input_shape[:-1], device="meta")
+    images = [image_tensor(network, shape, "meta") for shape in input_shapes]
     try:
-        with _watched(network, image) as tracer:
-            functional_call(network, on_meta, (image,))
-            return tracer
-    except (RuntimeError, NotImplementedError):
-        return _trace_for_real(network, input_shape)
+        with _watched(network, images) as tracer:
+            functional_call(network, on_meta(network), tuple(images))
+            return tracer.trace
+    except REFUSALS:
+        return _trace_for_real(network, input_shapes)
 
 
-def _trace_for_real(network: nn.Module, input_shape: Shape) -> Tracer:
+def image_tensor(
+    network: nn.Module, shape: Shape, device: torch.device | str, batch: int = 1
+) -> Tensor:
+    """Black images [N, C, …] of the network's precision, for a shape with the channels last."""
+    kinds = (tensor.dtype for tensor in network.parameters() if tensor.is_floating_point())
+    dtype = next(kinds, torch.float32)
+    return torch.zeros(batch, shape[-1], *shape[:-1], device=device, dtype=dtype)
+
+
+def on_meta(network: nn.Module) -> dict[str, Tensor]:
+    """Its parameters and buffers, without content."""
+    named = [*network.named_parameters(), *network.named_buffers()]
+    return {name: tensor.to("meta") for name, tensor in named}
+
+
+def _trace_for_real(network: nn.Module, input_shapes: Sequence[Shape]) -> Trace:
     device = next((tensor.device for tensor in network.parameters()), torch.device("cpu"))
-    image = torch.zeros(1, input_shape[-1], *input_shape[:-1], device=device)
-    with _watched(network, image) as tracer:
+    images = [image_tensor(network, shape, device) for shape in input_shapes]
+    with _watched(network, images) as tracer:
         try:
-            network(image)
-        except (RuntimeError, ValueError) as error:
+            network(*images)
+        except REFUSALS as error:
             at = tracer.open[-1] if tracer.open else Visit("", network)
-            raise ShapeError(
-                "shape-network-refuses",
-                f"{type(network).__name__} cannot take an input of {written(input_shape)}: "
-                f"its module {at.name or '(itself)'!r} ({type(at.module).__name__}) says: {error}",
-                "Shapes are (height, width, channels).",
-            ) from error
-    return tracer
+            raise refusal(network, input_shapes, at, error) from error
+    return tracer.trace
+
+
+def refusal(
+    network: nn.Module, input_shapes: Sequence[Shape], at: Visit, error: Exception
+) -> ShapeError:
+    """The network does not take such images: which module says so, and the smallest fix."""
+    said = str(error).splitlines()[0]
+    kind = type(at.module).__name__
+    pooled = "Output size is too small" in said or "Kernel size can't be greater" in said
+    if pooled:
+        code, what = "summary-pooled-away", "nothing is left of the image there"
+        fix = "Take larger images, or fewer strides and poolings before it."
+        said = f"{what} ({said})"
+    else:
+        code, fix = "shape-network-refuses", "Shapes are (height, width, channels)."
+    images = " and ".join(map(written, input_shapes))
+    return ShapeError(
+        code,
+        f"{type(network).__name__} cannot take an input of {images}: "
+        f"its module {at.name or '(itself)'!r} ({kind}) says: {said}",
+        fix,
+    )
 
 
 @contextmanager
-def _watched(network: nn.Module, image: Tensor) -> Iterator[Tracer]:
+def _watched(network: nn.Module, images: Sequence[Tensor]) -> Iterator[Tracer]:
     """A tracer that hears of every module; modes and hooks are put back on leaving."""
-    tracer = Tracer(image)
+    tracer = Tracer(images)
     modes = [(module, module.training) for module in network.modules()]
 
     with ExitStack() as undo:
         for name, module in network.named_modules():
 
             def begin(module: nn.Module, args: Any, name: str = name) -> None:
-                inputs = [leaf for leaf in tree_leaves(args) if isinstance(leaf, Tensor)]
-                tracer.enter(Visit(name, module, tuple(inputs)))
+                tracer.enter(name, module, args)
 
             def end(module: nn.Module, args: Any, output: Any) -> None:  # noqa: ARG001
                 tracer.leave(output)

@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from striate.model import Model, load
+from striate.loading import load
+from striate.model import Model
 from striate.predictions import Predictions
 from striate.tasks.request import PredictRequest
 from striate.tasks.run_folder import find_run

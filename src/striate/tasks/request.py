@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from striate import filters
 from striate.errors import UsageError, unknown_name
 from striate.training import Recipe
 
@@ -201,6 +202,28 @@ class CompareRequest(Request):
     run_b: str = argument("Another one.")
 
 
+class SummaryRequest(Request):
+    """What every layer of a network gives, holds, costs and sees, and what is wrong with it.
+
+    MODEL is an architecture of the zoo such as resnet18, a run, or a model file. Nothing is
+    trained, downloaded or computed.
+    """
+
+    model: str = argument("Architecture, run folder, run name, or model file.")
+    input: tuple[int, int, int] | None = option(
+        None, "Height, width and channels of an image; the network's own by default."
+    )
+    image_size: int | None = option(
+        None, "Side of a square image in pixels.", "--img-size", "--imgsz", ge=1
+    )
+    channels: int | None = option(None, "Channels of the image.", ge=1)
+    classes: int | None = option(None, "Outputs of an architecture of the zoo.", ge=1)
+    object_size: int | None = option(
+        None, "Pixels that one output should see; warns where it sees less.", ge=1
+    )
+    svg: Path | None = option(None, "Draw the architecture into this SVG file.")
+
+
 class DataCheckRequest(Request):
     """Open and decode every file of a data set; report what is wrong. No file is changed."""
 
@@ -229,3 +252,30 @@ class DataSplitRequest(Request):
     def _leaves_images(self) -> Self:
         check_shares(self.val, self.test)
         return self
+
+
+class FilterRequest(Request):
+    """Run a kernel over a picture and draw what it does: before, the numbers, after.
+
+    Kernels: {kernels}; or your own, as rows with "/" between them:
+    --kernel="0 1 0/1 -4 1/0 1 0".
+    """
+
+    image: Path = argument("The picture, of any format that can be read.")
+    kernel: str = option("sobel", "A kernel by name, or its rows of numbers.", "-k")
+    mode: Literal["correlation", "convolution"] = option(
+        "correlation", "Lay the kernel on as it is, as networks do, or turned by 180°."
+    )
+    padding: Literal["reflect", "edge", "zero", "same", "valid"] = option(
+        "reflect", "What lies outside the picture; valid leaves the border out."
+    )
+    grey: bool = option(False, "Make the picture grey first; else each channel is by itself.")
+    side: int = option(
+        480, "Longest side in pixels that a larger picture is shrunk to first; 0 keeps it.", ge=0
+    )
+    output: Path | None = option(
+        None, "The PNG file to write; IMAGE-KERNEL.png here by default.", "-o"
+    )
+
+
+FilterRequest.__doc__ = (FilterRequest.__doc__ or "").format(kernels=", ".join(filters.NAMES))

@@ -7,8 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from striate.loading import load
 from striate.metrics import Estimate
-from striate.model import Model, load
+from striate.model import Model
 from striate.tasks.run_folder import RunFolder, find_run
 
 Outcome = Literal["finished", "stopped_early", "interrupted"]

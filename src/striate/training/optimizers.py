@@ -23,23 +23,29 @@ Maker = Callable[[Groups, Recipe, bool], Optimizer]  # (groups, recipe, fused) -
 
 def _sgd(groups: Groups, recipe: Recipe, fused: bool) -> Optimizer:
     momentum = recipe.momentum
-    return SGD(groups, lr=0.0, momentum=momentum, nesterov=momentum > 0, fused=fused)
+    nesterov = recipe.nesterov and momentum > 0
+    return SGD(groups, lr=0.0, momentum=momentum, nesterov=nesterov, fused=fused)
 
 
-def _adam(groups: Groups, _: Recipe, fused: bool) -> Optimizer:
-    return Adam(groups, lr=0.0, fused=fused)
+def _adam(groups: Groups, recipe: Recipe, fused: bool) -> Optimizer:
+    betas = (recipe.beta1, recipe.beta2)
+    return Adam(groups, lr=0.0, betas=betas, eps=recipe.epsilon or 1e-8, fused=fused)
 
 
-def _adamw(groups: Groups, _: Recipe, fused: bool) -> Optimizer:
-    return AdamW(groups, lr=0.0, fused=fused)
+def _adamw(groups: Groups, recipe: Recipe, fused: bool) -> Optimizer:
+    betas = (recipe.beta1, recipe.beta2)
+    return AdamW(groups, lr=0.0, betas=betas, eps=recipe.epsilon or 1e-8, fused=fused)
 
 
 def _rmsprop(groups: Groups, recipe: Recipe, _: bool) -> Optimizer:
-    return RMSprop(groups, lr=0.0, momentum=recipe.momentum, foreach=True)
+    alpha = 0.99 if recipe.rho is None else recipe.rho
+    momentum, epsilon = recipe.momentum, recipe.epsilon or 1e-8
+    return RMSprop(groups, lr=0.0, alpha=alpha, eps=epsilon, momentum=momentum, foreach=True)
 
 
-def _adadelta(groups: Groups, _: Recipe, __: bool) -> Optimizer:
-    return Adadelta(groups, lr=0.0, foreach=True)
+def _adadelta(groups: Groups, recipe: Recipe, _: bool) -> Optimizer:
+    rho = 0.9 if recipe.rho is None else recipe.rho
+    return Adadelta(groups, lr=0.0, rho=rho, eps=recipe.epsilon or 1e-6, foreach=True)
 
 
 OPTIMIZERS: Mapping[str, Maker] = {

@@ -50,7 +50,17 @@ class Recipe(BaseModel):
         None, "How weights follow gradients.", "--optimizer", "--opt"
     )
     learning_rate: float | None = knob(None, "Peak learning rate.", "--learning-rate", "--lr", gt=0)
-    momentum: float = knob(0.9, "Momentum of sgd (Nesterov) and rmsprop.", "--momentum", ge=0, lt=1)
+    momentum: float = knob(0.9, "Momentum of sgd and rmsprop.", "--momentum", ge=0, lt=1)
+    nesterov: bool = knob(True, "Whether sgd's momentum looks ahead.", "--nesterov")
+    beta1: float = knob(0.9, "Memory of adam's mean gradient.", "--beta1", ge=0, lt=1)
+    beta2: float = knob(0.999, "Memory of adam's mean square.", "--beta2", ge=0, lt=1)
+    rho: float | None = knob(
+        None, "Memory of rmsprop's and adadelta's mean square; unset is torch's default.",
+        "--rho", ge=0, lt=1,
+    )  # fmt: skip
+    epsilon: float | None = knob(
+        None, "What adaptive optimizers add to a root; unset is torch's default.", "--epsilon", gt=0
+    )
     weight_decay: float | None = knob(
         None, "Decay of weights; norms and biases have none.", "--weight-decay", "--wd", ge=0
     )
