@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from striate.errors import StriateError as StriateError
     from striate.metrics import Estimate as Estimate
     from striate.model import Model as Model
-    from striate.model import Sequential as Sequential
-    from striate.model import load as load
     from striate.predictions import Predictions as Predictions
+    from striate.sequential import Sequential as Sequential
+    from striate.stored_model import load as load
     from striate.summaries import summary as summary
     from striate.tasks.compare import compare as compare
     from striate.tasks.evaluate import evaluate as evaluate
@@ -36,8 +36,8 @@ _PLACES = {  # public name -> module that holds it; "" is a module of that name
     "StriateError": "errors",
     "Estimate": "metrics",
     "Model": "model",
-    "Sequential": "model",
-    "load": "model",
+    "Sequential": "sequential",
+    "load": "stored_model",
     "Predictions": "predictions",
     "summary": "summaries",
     "compare": "tasks.compare",

@@ -23,13 +23,7 @@ def input_tensor(x: Any, *, input_shape: tuple[int, ...] | None = None) -> Tenso
     if isinstance(x, Tensor):
         tensor = x.detach().float()
     else:
-        array = np.asarray(x)
-        if array.dtype == object:
-            raise ShapeError(
-                "shape-ragged",
-                "The rows of the array differ in shape, so they make no batch.",
-                "Resize the images to one size, or give files and a Preprocessing.",
-            )
+        array = _rectangular(x)
         if not np.issubdtype(array.dtype, np.number) and array.dtype != bool:
             raise DataError(
                 "data-not-numbers", f"Images must be numbers, got an array of {array.dtype}."
@@ -40,8 +34,22 @@ def input_tensor(x: Any, *, input_shape: tuple[int, ...] | None = None) -> Tenso
             array = np.moveaxis(array, -1, 1)
         tensor = torch.from_numpy(np.ascontiguousarray(array, np.float32))
     if input_shape is not None:
-        _check_rows(tensor, input_shape)
+        _check_rows(tensor, input_shape, given=np.shape(x))
     return tensor
+
+
+def _rectangular(x: Any) -> NDArray[Any]:
+    try:
+        array = np.asarray(x)
+    except ValueError:  # rows of several lengths
+        array = np.empty(0, object)
+    if array.dtype == object:
+        raise ShapeError(
+            "shape-ragged",
+            "The rows of the array differ in shape, so they make no batch.",
+            "Resize the images to one size, or give files and a Preprocessing.",
+        )
+    return array
 
 
 def row_shape(tensor: Tensor) -> tuple[int, ...]:
@@ -50,16 +58,19 @@ def row_shape(tensor: Tensor) -> tuple[int, ...]:
     return (*rest, channels)
 
 
-def _check_rows(tensor: Tensor, input_shape: tuple[int, ...]) -> None:
+def _check_rows(tensor: Tensor, input_shape: tuple[int, ...], given: tuple[int, ...]) -> None:
     found = row_shape(tensor)
     if found == tuple(input_shape):
         return
-    turned = (*found[1:], found[0]) if len(found) == 3 else found
-    fix = (
-        "NumPy images are (N, height, width, channels); torch tensors (N, channels, height, width)."
-        if turned == tuple(input_shape) or len(input_shape) == 3
-        else "Give rows of that length, or change the Input layer."
-    )
+    if given == tuple(input_shape):
+        fix = "That is the shape of one image: give x[None]."
+    elif len(input_shape) == 3:
+        fix = (
+            "NumPy images are (N, height, width, channels); torch tensors (N, channels, height, "
+            "width)."
+        )
+    else:
+        fix = "Give rows of that length, or change the Input layer."
     raise ShapeError(
         "shape-input",
         f"The network takes images of shape {tuple(input_shape)}, got rows of shape {found}.",

@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from striate.arrays import input_tensor, target_tensor
 from striate.data import TensorStore, TrainBatches
 from striate.errors import DataError, UsageError, unknown_name
-from striate.inference import BATCH_SIZE, network_outputs
+from striate.inference import BATCH_SIZE, device_of, network_outputs
 from striate.losses import Loss
 from striate.losses import get as get_loss
 from striate.metrics import Estimate, wilson
 from striate.predictions import Task
 from striate.report.live import watcher
-from striate.training import EpochEnded, Event, OnEvent, Recipe, fit, ignore
+from striate.training import EpochEnded, Event, OnEvent, fit, ignore, parse_recipe
 
 Optimizer = Literal["sgd", "adam", "adamw", "rmsprop", "adadelta"]
 LEARNING_RATES: Mapping[str, float] = {  # Keras's defaults; adadelta as in its paper
@@ -54,7 +54,7 @@ class Compiled:
 
 @dataclass
 class History:
-    """What `fit` gives back: `history["val_accuracy"]` and so on, one value an epoch."""
+    """What `fit` gives back: `.history["val_accuracy"]` and so on, one value an epoch."""
 
     history: dict[str, list[float]] = field(default_factory=dict)
 
@@ -114,17 +114,20 @@ def fit_arrays(
         seed=seed,
         keep_rest=True,
     )
-    recipe = Recipe(
-        epochs=epochs,
-        batch_size=batch_size,
-        optimizer=how.optimizer,
-        learning_rate=how.learning_rate,
-        momentum=0.0,
-        weight_decay=0.0,
-        schedule="constant",
-        warmup=0.0,
-        seed=seed,
-        device="cpu" if next(network.parameters()).device.type == "cpu" else "auto",
+    recipe = parse_recipe(
+        {
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "optimizer": how.optimizer,
+            "learning_rate": how.learning_rate,
+            "momentum": 0.0,
+            "weight_decay": 0.0,
+            "schedule": "constant",
+            "warmup": 0.0,
+            "seed": seed,
+            "device": "cpu" if device_of(network).type == "cpu" else "auto",
+        },
+        where="fit",
     )
     with watcher() if verbose else nullcontext(ignore) as watch:
         tally.watch = watch
@@ -139,9 +142,9 @@ def evaluate_arrays(
     outputs = torch.from_numpy(network_outputs(network, torch.split(images, BATCH_SIZE)))
     targets = _targets(y, how, outputs, len(images))
     each = how.loss(outputs, targets, from_logits=True).double().numpy()
-    spread = 1.96 * each.std(ddof=1) / len(each) ** 0.5 if len(each) > 1 else float("nan")
-    mean = float(each.mean())
-    found = {"loss": Estimate(mean, mean - spread, mean + spread, len(each))}
+    mean, n = float(each.mean()), len(each)
+    spread = 1.96 * float(each.std(ddof=1)) / n**0.5 if n > 1 else float("nan")
+    found = {"loss": Estimate(mean, mean - spread, mean + spread, n)}
     if "accuracy" in how.metrics and how.task != "regression":
         right = _right(outputs, targets, how.task)
         found["accuracy"] = wilson(float(right.sum()), right.numel())

@@ -1,6 +1,6 @@
 """A model: a network, how it eats a photograph, what its outputs are called, and the verbs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -9,18 +9,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from striate import layers as layer_vocabulary
-from striate.architecture import architecture_card, rebuild
-from striate.arrays import input_tensor, row_shape
+from striate.architecture import architecture_card
+from striate.arrays import input_tensor
 from striate.data import Preprocessing
-from striate.errors import DataError, FileError, ShapeError, UsageError
+from striate.errors import DataError, ShapeError, UsageError
 from striate.fitting import Compiled, History, compiled, evaluate_arrays, fit_arrays
 from striate.inference import BATCH_SIZE, network_outputs, probabilities
-from striate.layers import Layer
 from striate.metrics import Estimate
-from striate.model_file import read_model_file, write_model_file
+from striate.model_file import write_model_file
 from striate.predictions import Predictions, Task
-from striate.reading import Picture, is_picture, read_pictures
+from striate.reading import Picture, read_pictures
 from striate.summaries import Summary, summary
 
 
@@ -36,7 +34,7 @@ class Model:
         target_scale: mean and deviation by which a predicted number is scaled back.
         provenance: what made it (data, recipe, metrics): plain JSON values, kept in the file.
     Raises:
-        UsageError: a class name is repeated.
+        UsageError: the network is none, or a class name is repeated.
 
     >>> model = Model(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2)))
     >>> model.predict(np.zeros((1, 2, 2, 1))).round(2).shape
@@ -54,6 +52,12 @@ class Model:
         target_scale: tuple[float, float] = (0.0, 1.0),
         provenance: Mapping[str, Any] | None = None,
     ) -> None:
+        if not isinstance(network, nn.Module):
+            raise UsageError(
+                "model-no-network",
+                f"Model takes a torch.nn.Module, got {type(network).__name__}.",
+                "striate.zoo.create(name, classes=…) makes one; striate.load(path) reads a model.",
+            )
         if len(set(classes)) < len(classes):
             raise UsageError("model-class-repeated", f"Class names repeat: {list(classes)}.")
         # One memory layout everywhere, so that the same weights give the same bits.
@@ -65,6 +69,11 @@ class Model:
         self.target_scale = target_scale
         self.provenance = dict(provenance or {})
         self._compiled: Compiled | None = None
+
+    def __repr__(self) -> str:
+        shape = "×".join(map(str, self.input_shape or "?"))
+        what = f"{len(self.classes)} classes" if self.classes else self.task
+        return f"{type(self).__name__}({type(self._network).__name__}, input {shape}, {what})"
 
     @property
     def network(self) -> nn.Module:
@@ -112,6 +121,8 @@ class Model:
         """Train on arrays that fit in memory; for files see `striate.train`.
 
         Shape: x [N, H, W, C] (torch: [N, C, H, W]) or [N, F]; y [N] integers or [N, classes].
+        A model with preprocessing takes arrays as pictures (uint8, uint16, or floats in 0..1)
+        through it, here, in `evaluate` and in `predict`; torch tensors of floats as they are.
         Args:
             validation_split: fraction 0..1 of x that is held out, drawn at random by `seed`
                 with every class in proportion.
@@ -120,11 +131,15 @@ class Model:
             ShapeError: x does not fit the network.
             DataError: y does not fit it.
         """
-        self._prepare(input_tensor(x[:1], input_shape=self.input_shape))
+        how = self._need_compiled("fit")
+        images = self._inputs(x)
+        self._prepare(images)
+        if validation_data is not None:
+            validation_data = (self._inputs(validation_data[0]), validation_data[1])
         return fit_arrays(
             self.logits_network,
-            self._need_compiled("fit"),
-            (x, y),
+            how,
+            (images, y),
             input_shape=self.input_shape,
             batch_size=batch_size,
             epochs=epochs,
@@ -136,8 +151,8 @@ class Model:
 
     def evaluate(self, x: Any, y: Any) -> dict[str, Estimate]:
         """The loss and the compiled metrics on arrays, each with its interval and n."""
-        images = input_tensor(x, input_shape=self.input_shape)
-        return evaluate_arrays(self.logits_network, self._need_compiled("evaluate"), images, y)
+        how = self._need_compiled("evaluate")
+        return evaluate_arrays(self.logits_network, how, self._inputs(x), y)
 
     @overload
     def predict(self, images: NDArray[Any] | Tensor) -> NDArray[np.float64]: ...
@@ -157,19 +172,30 @@ class Model:
         """
         if isinstance(images, np.ndarray | Tensor):
             return self._predict_arrays(images)
-        if not is_picture(images) and len(images) and isinstance(images[0], np.ndarray | Tensor):
-            return self._predict_arrays(np.stack([np.asarray(image) for image in images]))
+        if isinstance(images, list | tuple) and any(
+            isinstance(one, np.ndarray | Tensor) for one in images
+        ):
+            return self._predict_arrays(images)
         return self.predict_pictures(images)
 
-    def predict_pictures(self, pictures: Any, batch_size: int = BATCH_SIZE) -> Predictions:
-        """`predict` for files and Pillow images, with a batch size to fit the memory."""
+    def predict_pictures(
+        self,
+        pictures: Any,
+        batch_size: int = BATCH_SIZE,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Predictions:
+        """`predict` for files and Pillow images, with a batch size to fit the memory.
+
+        Args:
+            on_progress: called with the number of pictures done and of all.
+        """
         if self.preprocessing is None:
             raise DataError(
                 "model-no-preprocessing",
                 "This model was trained on arrays and does not know how to read a picture.",
                 "Give it one: model.preprocessing = st.Preprocessing(size=…, channels=…).",
             )
-        reading = read_pictures(pictures, self.preprocessing, batch_size)
+        reading = read_pictures(pictures, self.preprocessing, batch_size, on_progress)
         values = self.answers(network_outputs(self.logits_network, reading.batches()))
         return Predictions(
             self.task, self.classes or _numbered(values), reading.ids, values, reading.unreadable
@@ -228,12 +254,16 @@ class Model:
             )
         return self._compiled
 
-    def _predict_arrays(self, x: NDArray[Any] | Tensor) -> NDArray[np.float64]:
-        if self.preprocessing is not None and x.dtype in (np.uint8, torch.uint8):
-            images = self.preprocessing(_pictures(x, self.preprocessing.channels))
-        else:
-            images = input_tensor(x, input_shape=self.input_shape)
-        return self.answers(network_outputs(self.logits_network, torch.split(images, BATCH_SIZE)))
+    def _inputs(self, x: Any) -> Tensor:
+        """Images [N, C, H, W] or rows [N, F] as the network takes them."""
+        prepared = isinstance(x, Tensor) and x.is_floating_point()
+        if self.preprocessing is None or prepared:
+            return input_tensor(x, input_shape=self.input_shape)
+        return self.preprocessing(_pictures(x, self.preprocessing.channels))
+
+    def _predict_arrays(self, x: Any) -> NDArray[np.float64]:
+        batches = torch.split(self._inputs(x), BATCH_SIZE)
+        return self.answers(network_outputs(self.logits_network, batches))
 
     def answers(self, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Raw outputs of the network -> probabilities [n, classes], or numbers [n]."""
@@ -242,144 +272,15 @@ class Model:
         return probabilities(self.task, outputs, self.temperature, self.target_scale)
 
 
-class Sequential(Model):
-    """A model as a list of layers, each seeing what the one before it gives.
-
-    The input shape comes from an `Input` layer, from `input_shape=` of the first layer, or from
-    the first array that `fit` sees.
-
-    >>> from striate import layers
-    >>> model = Sequential([layers.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10)])
-    >>> sum(weight.numel() for weight in model.network.parameters())
-    7850
-    """
-
-    def __init__(
-        self,
-        layers: Iterable[Layer] = (),
-        *,
-        preprocessing: Preprocessing | None = None,
-        classes: Sequence[str] = (),
-    ) -> None:
-        super().__init__(nn.Identity(), preprocessing=preprocessing, classes=classes)
-        self.layers: list[Layer] = []
-        self._built_for: tuple[int, ...] | None = None
-        for layer in layers:
-            self.add(layer)
-
-    def add(self, layer: Layer) -> None:
-        """Append a layer; where the input shape is known its shapes are checked at once.
-
-        Raises:
-            ShapeError: the layer does not fit what comes before it; the model stays as it was.
-        """
-        stack = [*self.layers, layer]
-        if (shape := layer_vocabulary.declared_input_shape(stack)) is not None:
-            layer_vocabulary.infer(stack, shape)
-        self.layers = stack
-        self._built_for = None
-
-    @property
-    def network(self) -> nn.Sequential:
-        """The layers as torch modules, built when first needed.
-
-        Raises:
-            ShapeError: the input shape is not known yet.
-        """
-        if self._built_for is None:
-            shape = self.input_shape
-            if shape is None:
-                raise ShapeError(
-                    "shape-input-unknown",
-                    "The network cannot be built before the shape of its input is known.",
-                    "Begin with layers.Input((height, width, channels)), or call fit.",
-                )
-            self._build(shape)
-        return self._network
-
-    @property
-    def logits_network(self) -> nn.Module:
-        final = layer_vocabulary.final_activation(self.layers)
-        whole = self.network
-        return whole[:-1] if final in ("softmax", "sigmoid") else whole
-
-    @property
-    def input_shape(self) -> tuple[int, ...] | None:
-        declared = layer_vocabulary.declared_input_shape(self.layers)
-        return self._built_for or declared or super().input_shape
-
-    def _build(self, shape: tuple[int, ...]) -> None:
-        network = layer_vocabulary.build(self.layers, shape)
-        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._built_for = shape
-
-    def _prepare(self, images: Tensor) -> None:
-        if self._built_for is None:
-            self._build(self.input_shape or row_shape(images))
-
-    def _architecture(self) -> dict[str, Any]:
-        return {
-            "kind": "layers",
-            "layers": [layer.to_json() for layer in self.layers],
-            "input_shape": list(self.input_shape or ()),
-        }
-
-
-def load(path: str | Path, network: nn.Module | None = None) -> Model:
-    """The model in a file that `Model.save` or a training wrote; a run folder may be named too.
-
-    Args:
-        network: a network of your own class to take the weights, where the file says that it
-            holds the weights of one.
-    Raises:
-        FileError: the file is missing, damaged, newer, foreign, a pickle, or does not fit.
-    """
-    file = Path(path)
-    if (file / "model.safetensors").is_file():
-        file = file / "model.safetensors"
-    card, state = read_model_file(file)
-    model = _assemble(card, network, file)
-    try:
-        model.network.load_state_dict(state)
-    except RuntimeError as error:
-        raise FileError(
-            "model-does-not-fit",
-            f"The weights in {file} do not fit the network: {error}.",
-            "Give the same network that was saved.",
-        ) from error
-    return model
-
-
-def _assemble(card: Mapping[str, Any], network: nn.Module | None, file: Path) -> Model:
-    recipe = card["preprocessing"]
-    preprocessing = Preprocessing.from_json(recipe) if recipe else None
-    if card["architecture"]["kind"] == "layers" and network is None:
-        described = [layer_vocabulary.from_json(layer) for layer in card["architecture"]["layers"]]
-        model: Model = Sequential(described, preprocessing=preprocessing, classes=card["classes"])
-        model._prepare(torch.empty(1, *_channels_first(card["architecture"]["input_shape"])))
-    else:
-        built = network if network is not None else rebuild(card["architecture"], file)
-        model = Model(built, preprocessing=preprocessing, classes=card["classes"])
-    model.task = card["task"]
-    model.temperature = card["temperature"]
-    model.target_scale = tuple(card["target_scale"])
-    model.provenance = card["provenance"]
-    if card["compiled"]:
-        model._compiled = compiled(**card["compiled"])
-    return model
-
-
-def _channels_first(shape: Sequence[int]) -> tuple[int, ...]:
-    *rest, channels = shape
-    return (channels, *rest)
-
-
 def _numbered(values: NDArray[np.float64]) -> tuple[str, ...]:
     return tuple(str(k) for k in range(values.shape[1])) if values.ndim == 2 else ()
 
 
-def _pictures(x: NDArray[Any] | Tensor, channels: int) -> list[NDArray[np.uint8]]:
-    """A uint8 array of one or several images -> a list of [H, W, C] arrays."""
-    array = x.permute(*range(x.ndim - 3), -2, -1, -3).numpy() if isinstance(x, Tensor) else x
-    single = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] == channels != 1)
-    return [array] if single else list(array)
+def _pictures(x: Any, channels: int) -> list[NDArray[Any]]:
+    """An array of one or several pictures, or a list of them -> arrays [H, W, C] or [H, W]."""
+    if isinstance(x, list | tuple):
+        return [picture for one in x for picture in _pictures(one, channels)]
+    if isinstance(x, Tensor):
+        x = x.movedim(-3, -1).cpu().numpy()
+    single = x.ndim == 2 or (x.ndim == 3 and x.shape[-1] == channels != 1)
+    return [x] if single else list(x)

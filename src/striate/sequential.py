@@ -1,0 +1,123 @@
+"""A model that is written as a list of layers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from striate import layers as layer_vocabulary
+from striate.arrays import row_shape
+from striate.data import Preprocessing
+from striate.errors import ShapeError, UsageError
+from striate.layers import Layer
+from striate.model import Model
+from striate.predictions import Task
+
+ACTIVATION_OF: Mapping[str, Task] = {"softmax": "single_label", "sigmoid": "multi_label"}
+
+
+class Sequential(Model):
+    """A model as a list of layers, each seeing what the one before it gives.
+
+    The input shape comes from an `Input` layer, from `input_shape=` of the first layer, or from
+    the first array that `fit` sees.
+
+    Args:
+        seed: fixes the first weights.
+
+    >>> from striate import layers
+    >>> model = Sequential([layers.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10)])
+    >>> sum(weight.numel() for weight in model.network.parameters())
+    7850
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Layer] = (),
+        *,
+        preprocessing: Preprocessing | None = None,
+        classes: Sequence[str] = (),
+        seed: int = 0,
+    ) -> None:
+        super().__init__(nn.Identity(), preprocessing=preprocessing, classes=classes)
+        self.seed = seed
+        self.layers: list[Layer] = []
+        self._built_for: tuple[int, ...] | None = None
+        for layer in layers:
+            self.add(layer)
+
+    def __repr__(self) -> str:
+        shape = "×".join(map(str, self.input_shape or "?"))
+        return f"Sequential({len(self.layers)} layers, input {shape})"
+
+    def add(self, layer: Layer) -> None:
+        """Append a layer; where the input shape is known its shapes are checked at once.
+
+        Raises:
+            ShapeError: the layer does not fit what comes before it; the model stays as it was.
+        """
+        stack = [*self.layers, layer]
+        if (shape := layer_vocabulary.declared_input_shape(stack)) is not None:
+            layer_vocabulary.infer(stack, shape)
+        self.layers = stack
+        self._built_for = None
+
+    @property
+    def network(self) -> nn.Sequential:
+        """The layers as torch modules, built when first needed.
+
+        Raises:
+            ShapeError: the input shape is not known yet.
+        """
+        if self._built_for is None:
+            shape = self.input_shape
+            if shape is None:
+                raise ShapeError(
+                    "shape-input-unknown",
+                    "The network cannot be built before the shape of its input is known.",
+                    "Begin with layers.Input((height, width, channels)), or call fit.",
+                )
+            self.build(shape)
+        return self._network
+
+    @property
+    def logits_network(self) -> nn.Module:
+        final = layer_vocabulary.final_activation(self.layers)
+        whole = self.network
+        return whole[:-1] if final in ACTIVATION_OF and ACTIVATION_OF[final] == self.task else whole
+
+    @property
+    def input_shape(self) -> tuple[int, ...] | None:
+        declared = layer_vocabulary.declared_input_shape(self.layers)
+        return self._built_for or declared or super().input_shape
+
+    def build(self, shape: tuple[int, ...]) -> None:
+        """Make the torch modules, with fresh weights, for (height, width, channels) or (features,).
+
+        Raises:
+            ShapeError: a layer does not fit what comes before it.
+        """
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            network = layer_vocabulary.build(self.layers, shape)
+        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._built_for = shape
+
+    def _prepare(self, images: Tensor) -> None:
+        final = layer_vocabulary.final_activation(self.layers)
+        if ACTIVATION_OF.get(final, self.task) != self.task != "regression":
+            raise UsageError(
+                "model-activation",
+                f"The last activation is {final}, but the loss is for {self.task} outputs.",
+                "softmax goes with categorical_crossentropy, sigmoid with binary_crossentropy.",
+            )
+        if self._built_for is None:
+            self.build(self.input_shape or row_shape(images))
+
+    def _architecture(self) -> dict[str, Any]:
+        return {
+            "kind": "layers",
+            "layers": [layer.to_json() for layer in self.layers],
+            "input_shape": list(self.input_shape or ()),
+        }
