@@ -156,7 +156,7 @@ def test_pictures_are_learnt_as_they_are_predicted():
 
 
 def test_a_model_takes_a_module_and_distinct_classes():
-    with pytest.raises(UsageError, match="takes a torch.nn.Module, got str"):
+    with pytest.raises(UsageError, match=r"takes a torch.nn.Module, got str"):
         Model("resnet18")
     with pytest.raises(UsageError, match="Class names repeat"):
         Model(nn.Identity(), classes=["a", "a"])
@@ -295,7 +295,7 @@ def test_numbers_come_back_in_their_unit(tmp_path):
 
 def test_a_network_of_ones_own_comes_back_around_another(model, tmp_path):
     file = model.save(tmp_path / "m.safetensors")
-    with pytest.raises(FileError, match="network of your own, Sequential.*network=Sequential"):
+    with pytest.raises(FileError, match=r"network of your own, Sequential.*network=Sequential"):
         load(file)
     again = load(file, network=small_net())
     x = torch.randn(4, 3, 12, 12)

@@ -32,7 +32,7 @@ def test_every_public_name_is_there(name):
 
 def test_functions_win_over_packages_of_like_name():
     import striate.summaries
-    import striate.training  # noqa: F401
+    import striate.training
 
     assert callable(striate.train)
     assert callable(striate.summary)

@@ -26,7 +26,7 @@ def test_the_name_is_that_of_the_data(tmp_path):
         ("photos", "photos"), ("a/b/flowers.csv", "flowers"), ("my data.v2", "my-data.v2"),
         ("my data.v2/", "my-data.v2"), ("<arrays>", "arrays"), (".", tmp_path.name), ("/", "run"),
     ]:  # fmt: skip
-        assert ask(data).run_name == name.replace("_", "_")
+        assert ask(data).run_name == name
 
 
 def test_a_folder_where_nothing_began_is_taken_again():
@@ -72,7 +72,9 @@ def test_files_of_other_origin_are_not_overwritten(tmp_path):
 @pytest.mark.parametrize("place", ["photos", "photos/run", "photos/cats/../run"])
 def test_a_run_stays_out_of_the_images(tmp_path, place):
     (tmp_path / "photos").mkdir()
-    with pytest.raises(UsageError, match="would lie inside the data folder.*runs/photos") as caught:
+    with pytest.raises(
+        UsageError, match=r"would lie inside the data folder.*runs/photos"
+    ) as caught:
         claimed(ask(output_dir=tmp_path / place)).__enter__()
     assert caught.value.code == "run-inside-data"
     assert list((tmp_path / "photos").iterdir()) == []

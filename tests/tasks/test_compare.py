@@ -61,7 +61,7 @@ def test_only_shared_images_count(trained, changed):
 
 def test_nothing_in_common(trained, changed):
     folder = changed(id=lambda ids: [f"else/{name}" for name in ids])
-    with pytest.raises(DataError, match="not judged on any image in common.*--split") as caught:
+    with pytest.raises(DataError, match=r"not judged on any image in common.*--split") as caught:
         st.compare(trained, folder)
     assert caught.value.code == "data-no-shared-images"
 

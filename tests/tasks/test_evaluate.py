@@ -11,6 +11,7 @@ from striate.data import open_dataset
 from striate.errors import DataError, RunError, UsageError
 from striate.tasks.evaluate import bound_by_name, carry_out
 from striate.tasks.request import EvaluateRequest
+from striate.training import Notice
 
 
 @pytest.fixture
@@ -36,7 +37,8 @@ def judged(run, data=None, **options):
     notices = []
 
     def watch(event):
-        notices.extend([event.code] * (type(event).__name__ == "Notice"))
+        if isinstance(event, Notice):
+            notices.append(event.code)
 
     request = EvaluateRequest(run=str(run.folder), data=data and str(data), **options)
     return carry_out(request, on_event=watch), notices

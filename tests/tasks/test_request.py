@@ -31,7 +31,7 @@ def test_a_broken_rule_is_named(values, words):
 
 
 def test_the_spelling_is_that_of_the_person():
-    with pytest.raises(UsageError, match="^--epochs: must be"):
+    with pytest.raises(UsageError, match=r"^--epochs: must be"):
         ask(TrainRequest, {"data": "x", "epochs": 0}, lambda name: f"--{name}")
 
 

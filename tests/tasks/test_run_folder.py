@@ -49,7 +49,7 @@ def test_the_command_to_go_on_is_one_a_shell_takes(folder):
 
 def test_a_damaged_report_or_recipe_says_so(folder):
     folder.report.write_text("{broken")
-    with pytest.raises(FileError, match="report.json"):
+    with pytest.raises(FileError, match=r"report.json"):
         folder.read_report()
     folder.recipe.write_text("just words")
     with pytest.raises(RunError, match="is no recipe"):

@@ -294,7 +294,7 @@ def test_an_interrupted_training_has_a_model_and_goes_on(trained, pictures, tmp_
     stopped = run(request, on_event=stop_at_first_epoch(monkeypatch))
     assert (stopped.outcome, stopped.exit_code) == ("interrupted", 130)
     assert len(stopped.model.predict(str(pictures / "red"))) == EACH
-    with pytest.raises(RunError, match="has no report yet.*--resume"):
+    with pytest.raises(RunError, match=r"has no report yet.*--resume"):
         _ = stopped.report
     assert st.open_run(stopped.folder).outcome == "interrupted"
 

@@ -22,6 +22,7 @@ def application() -> App:
         name="striate",
         version=__version__,
         version_flags="--version",
+        suppress_keyboard_interrupt=False,
         help="From a folder of images to a network that is trained, judged and understood.",
         help_format="plaintext",
         help_epilogue=START,
