@@ -115,7 +115,7 @@ def hostile(header: bytes, body: bytes = b"") -> bytes:
     [
         struct.pack("<Q", 2**63) + b"{}",
         hostile(b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,-4]}}', bytes(4)),
-        hostile(b'{"a":{"dtype":"F32","shape":[9223372036854775807],"data_offsets":[0,4]}}', bytes(4)),
+        hostile(b'{"a":{"dtype":"F32","shape":[%d],"data_offsets":[0,4]}}' % (2**63 - 1), bytes(4)),
         hostile(b'{"a":1,"a":2}'),
         hostile(b"{" * 100_000),
         hostile(b"[]"),

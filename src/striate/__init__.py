@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from striate.data import Preprocessing as Preprocessing
     from striate.errors import StriateError as StriateError
     from striate.errors import StriateWarning as StriateWarning
-    from striate.loading import load as load
     from striate.metrics import Estimate as Estimate
     from striate.model import Model as Model
     from striate.nn.convolutionalise import convolutionalise as convolutionalise
     from striate.predictions import Predictions as Predictions
     from striate.sequential import Sequential as Sequential
+    from striate.stored_model import load as load
     from striate.summaries import draw as draw
     from striate.summaries import summary as summary
     from striate.tasks.compare import compare as compare
@@ -47,7 +47,7 @@ _PLACES = {  # public name -> module that holds it; "" is a module of that name
     "Estimate": "metrics",
     "Model": "model",
     "Sequential": "sequential",
-    "load": "loading",
+    "load": "stored_model",
     "Predictions": "predictions",
     "convolutionalise": "nn.convolutionalise",
     "draw": "summaries",

@@ -22,16 +22,12 @@ def input_tensor(x: Any, *, input_shape: tuple[int, ...] | None = None) -> Tenso
     """
     if isinstance(x, Tensor):
         tensor = x.detach().float()
-    else:
-        array = _array(x)
-        if not np.issubdtype(array.dtype, np.number) and array.dtype != bool:
-            raise DataError(
-                "data-not-numbers",
-                f"Images must be numbers, got an array of {array.dtype}.",
-                "Read the files first, or give their paths to st.train or predict.",
-            )
         if input_shape is not None:
-            _check_batch_axis(array.shape, input_shape)
+            _check_batch_axis(tuple(x.shape), input_shape, (input_shape[-1], *input_shape[:-1]))
+    else:
+        array = number_array(x)
+        if input_shape is not None:
+            _check_batch_axis(array.shape, input_shape, tuple(input_shape))
         if array.ndim == 3 and (input_shape is None or len(input_shape) == 3):
             array = array[..., None]  # grey images without a channel axis
         if array.ndim > 2:
@@ -76,10 +72,16 @@ def check_finite(values: Tensor, argument: str) -> None:
         )
 
 
-def _array(x: Any) -> NDArray[Any]:
+def number_array(x: Any) -> NDArray[Any]:
+    """Numbers in an array, from whatever NumPy can make one of.
+
+    Raises:
+        ShapeError: the rows differ in shape.
+        DataError: it holds something else, such as the names of files.
+    """
     try:
         array = np.asarray(x)
-    except ValueError:  # what NumPy says of rows that differ
+    except ValueError:  # rows of several lengths
         array = np.empty(0, object)
     if array.dtype == object:
         raise ShapeError(
@@ -87,13 +89,23 @@ def _array(x: Any) -> NDArray[Any]:
             "The rows of the array differ in shape, so they make no batch.",
             "Resize the images to one size, or give files and a Preprocessing.",
         )
+    if not np.issubdtype(array.dtype, np.number) and array.dtype != bool:
+        raise DataError(
+            "data-not-numbers",
+            f"Images must be numbers, got an array of {array.dtype}.",
+            "Read the files first, or give their paths to st.train or predict.",
+        )
     return array
 
 
-def _check_batch_axis(shape: tuple[int, ...], input_shape: tuple[int, ...]) -> None:
-    """Raise where one image was given instead of a batch of images."""
-    expected = tuple(input_shape)
-    grey = len(expected) == 3 and expected[-1] == 1 and shape == expected[:-1]
+def _check_batch_axis(
+    shape: tuple[int, ...], input_shape: tuple[int, ...], expected: tuple[int, ...]
+) -> None:
+    """Raise where one image was given instead of a batch of images.
+
+    `expected` is the shape of one image in the order of axes in which it was given.
+    """
+    grey = len(input_shape) == 3 and input_shape[-1] == 1 and shape == tuple(input_shape[:-1])
     if shape == expected or grey:
         raise ShapeError(
             "shape-batch-axis",

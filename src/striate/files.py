@@ -45,7 +45,10 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         FileError: the disk is full or the folder cannot be written; the old file is untouched.
     """
     data = content.encode() if isinstance(content, str) else content
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error, needed=len(data)) from error
     staged = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with staged.open("wb") as file:

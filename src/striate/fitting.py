@@ -17,7 +17,7 @@ from striate.compiling import Compiled
 from striate.data import TensorStore, TrainBatches
 from striate.ends import Ends, Packing
 from striate.errors import DataError, UsageError
-from striate.inference import BATCH_SIZE, network_outputs
+from striate.inference import BATCH_SIZE, device_of, network_outputs
 from striate.losses import Loss
 from striate.mistakes import check_outputs, warn_of_one_hot, warn_of_scale
 from striate.nn import penalty
@@ -25,10 +25,12 @@ from striate.report.live import watcher
 from striate.scores import Answers, Score
 from striate.training import EpochEnded, Event, OnEvent, fit, ignore, parse_recipe
 
+ONE_END = Ends()
+
 
 @dataclass
 class History:
-    """What `fit` gives back: `history["val_accuracy"]` and so on, one value an epoch."""
+    """What `fit` gives back: `.history["val_accuracy"]` and so on, one value an epoch."""
 
     history: dict[str, list[float]] = field(default_factory=dict)
 
@@ -39,11 +41,11 @@ class History:
 
 @dataclass(frozen=True)
 class Settings:
-    """What `fit` was asked, as its own arguments say it."""
+    """What `fit` was asked, as its own arguments say it; images are tensors already."""
 
     batch_size: int
     epochs: int
-    validation_data: tuple[Any, Any] | None
+    validation_data: tuple[Tensor, Any] | None
     validation_split: float
     class_weight: Mapping[int, float] | str | None
     seed: int
@@ -62,11 +64,15 @@ class Rows:
 
 
 def fit_arrays(
-    network: nn.Module, how: Compiled, ends: Ends, x: Any, y: Any, settings: Settings
+    network: nn.Module, how: Compiled, ends: Ends, images: Tensor, y: Any, settings: Settings
 ) -> History:
-    """Train a network that gives logits (or numbers) on arrays; it holds the last weights then."""
+    """Train a network that gives logits (or numbers) on arrays; it holds the last weights then.
+
+    Args:
+        images: as the network takes them; of several inputs, as `Ends.images` packs them.
+    """
     wrapped = ends.wrapped(network)
-    rows = _checked(wrapped, how, ends, x, y)
+    rows = _checked(wrapped, how, ends, images, y)
     warn_of_scale(ends.input_packing.unpack(rows.images), wrapped)
     held_out: Rows | None = None
     if settings.validation_data is not None:
@@ -92,7 +98,7 @@ def fit_arrays(
             "schedule": "constant",
             "warmup": 0.0,
             "seed": settings.seed,
-            "device": "cpu" if next(network.parameters()).device.type == "cpu" else "auto",
+            "device": "cpu" if device_of(network).type == "cpu" else "auto",
         },
         where="fit",
     )
@@ -103,11 +109,11 @@ def fit_arrays(
 
 
 def evaluate_arrays(
-    network: nn.Module, how: Compiled, ends: Ends, x: Any, y: Any
+    network: nn.Module, how: Compiled, images: Tensor, y: Any, ends: Ends = ONE_END
 ) -> dict[str, Score]:
     """The loss and the compiled metrics, each with its interval and n."""
     wrapped = ends.wrapped(network)
-    return _judged(wrapped, how, ends, _checked(wrapped, how, ends, x, y), scores.RESAMPLES)
+    return _judged(wrapped, how, ends, _checked(wrapped, how, ends, images, y), scores.RESAMPLES)
 
 
 def _judged(
@@ -190,9 +196,8 @@ class _Tally:
         return {name: value for name, value in row.items() if name != "loss"}
 
 
-def _checked(network: nn.Module, how: Compiled, ends: Ends, x: Any, y: Any) -> Rows:
+def _checked(network: nn.Module, how: Compiled, ends: Ends, images: Tensor, y: Any) -> Rows:
     """Images and targets as tensors, after one image has gone through the network."""
-    images = ends.images(x)
     if not len(images):
         raise DataError(
             "data-no-images", "x is empty: there are no images.", "Give at least one image."

@@ -1,6 +1,6 @@
 """A model: a network, how it eats a photograph, what its outputs are called, and the verbs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from striate import layers as layer_vocabulary
 from striate.architecture import architecture_card
-from striate.arrays import input_tensor
+from striate.arrays import number_array
 from striate.compiling import Compiled, compiled
 from striate.data import Preprocessing
 from striate.ends import Ends
@@ -24,9 +24,10 @@ from striate.model_file import write_model_file
 from striate.nn import GraphNetwork, Penalty
 from striate.optimizers import Optimizer
 from striate.predictions import Predictions, Task
-from striate.reading import Picture, is_picture, read_pictures
+from striate.reading import Picture, read_pictures
 from striate.scores import Score
 from striate.summaries import Summary, summary
+from striate.training import channels_last
 
 
 class Model:
@@ -67,9 +68,8 @@ class Model:
     ) -> None:
         if len(set(classes)) < len(classes):
             raise UsageError("model-class-repeated", f"Class names repeat: {list(classes)}.")
-        built = _network(network, inputs, outputs)
-        # One memory layout everywhere, so that the same weights give the same bits.
-        self._network: nn.Module = built.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network: nn.Module = _network(network, inputs, outputs)
+        channels_last(self._network)
         self.preprocessing = preprocessing
         self.classes = tuple(classes)
         self.task: Task = task
@@ -77,6 +77,11 @@ class Model:
         self.target_scale = target_scale
         self.provenance = dict(provenance or {})
         self._compiled: Compiled | None = None
+
+    def __repr__(self) -> str:
+        shape = "×".join(map(str, self.input_shape or "?"))
+        what = f"{len(self.classes)} classes" if self.classes else self.task
+        return f"{type(self).__name__}({type(self._network).__name__}, input {shape}, {what})"
 
     @property
     def network(self) -> nn.Module:
@@ -143,6 +148,8 @@ class Model:
 
         Shape: x [N, H, W, C] (torch: [N, C, H, W]) or [N, F]; y [N] integers or [N, classes].
             Lists of such arrays where the network has several inputs or outputs.
+        A model with preprocessing takes arrays as pictures (uint8, uint16, or floats in 0..1)
+        through it, here, in `evaluate` and in `predict`; torch tensors of floats as they are.
         Args:
             validation_split: fraction 0..1 of x that is held out, drawn at random by `seed`
                 with every class in proportion.
@@ -154,18 +161,21 @@ class Model:
             DataError: y does not fit it.
         """
         how = self._need_compiled("fit")
-        self._prepare(x)
+        images = self._inputs(x)
+        self._prepare(images)
         for chain, loss in zip(self._chains(), how.losses_of(self._ends), strict=False):
             check_last_layer(chain, loss)
+        if validation_data is not None:
+            validation_data = (self._inputs(validation_data[0]), validation_data[1])
         settings = Settings(
             batch_size, epochs, validation_data, validation_split, class_weight, seed, verbose
         )
-        return fit_arrays(self.logits_network, how, self._ends, x, y, settings)
+        return fit_arrays(self.logits_network, how, self._ends, images, y, settings)
 
     def evaluate(self, x: Any, y: Any) -> dict[str, Score]:
         """The loss and the compiled metrics on arrays, each with its interval and n."""
         how = self._need_compiled("evaluate")
-        return evaluate_arrays(self.logits_network, how, self._ends, x, y)
+        return evaluate_arrays(self.logits_network, how, self._inputs(x), y, self._ends)
 
     @overload
     def predict(self, images: NDArray[Any] | Tensor) -> NDArray[np.float64]: ...
@@ -189,19 +199,30 @@ class Model:
             return self._predict_several(images)
         if isinstance(images, np.ndarray | Tensor):
             return self._predict_arrays(images)
-        if not is_picture(images) and len(images) and isinstance(images[0], np.ndarray | Tensor):
-            return self._predict_arrays(np.stack([np.asarray(image) for image in images]))
+        if isinstance(images, list | tuple) and any(
+            isinstance(one, np.ndarray | Tensor) for one in images
+        ):
+            return self._predict_arrays(images)
         return self.predict_pictures(images)
 
-    def predict_pictures(self, pictures: Any, batch_size: int = BATCH_SIZE) -> Predictions:
-        """`predict` for files and Pillow images, with a batch size to fit the memory."""
+    def predict_pictures(
+        self,
+        pictures: Any,
+        batch_size: int = BATCH_SIZE,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Predictions:
+        """`predict` for files and Pillow images, with a batch size to fit the memory.
+
+        Args:
+            on_progress: called with the number of pictures done and of all.
+        """
         if self.preprocessing is None:
             raise DataError(
                 "model-no-preprocessing",
                 "This model was trained on arrays and does not know how to read a picture.",
                 "Give it one: model.preprocessing = st.Preprocessing(size=…, channels=…).",
             )
-        reading = read_pictures(pictures, self.preprocessing, batch_size)
+        reading = read_pictures(pictures, self.preprocessing, batch_size, on_progress)
         values = self.answers(network_outputs(self.logits_network, reading.batches()))
         return Predictions(
             self.task, self.classes or _numbered(values), reading.ids, values, reading.unreadable
@@ -253,7 +274,7 @@ class Model:
     def _architecture(self) -> dict[str, Any]:
         return architecture_card(self.network)
 
-    def _prepare(self, x: Any) -> None:
+    def _prepare(self, images: Any) -> None:
         """Called before training with images of the shape to come."""
 
     @property
@@ -298,19 +319,23 @@ class Model:
             )
         return self._compiled
 
-    def _predict_arrays(self, x: NDArray[Any] | Tensor) -> NDArray[np.float64]:
-        if self.preprocessing is not None and x.dtype in (np.uint8, torch.uint8):
-            images = self.preprocessing(_pictures(x, self.preprocessing.channels))
-        else:
-            images = input_tensor(x, input_shape=self.input_shape)
-        return self.answers(network_outputs(self.logits_network, torch.split(images, BATCH_SIZE)))
+    def _inputs(self, x: Any) -> Tensor:
+        """Images [N, C, H, W] or rows [N, F] as the network takes them; several inputs packed."""
+        prepared = isinstance(x, Tensor) and x.is_floating_point()
+        if self.preprocessing is None or prepared or len(self._ends.inputs) > 1:
+            return self._ends.images(x)
+        return self.preprocessing(_pictures(x, self.preprocessing.channels))
+
+    def _predict_arrays(self, x: Any) -> NDArray[np.float64]:
+        batches = torch.split(self._inputs(x), BATCH_SIZE)
+        return self.answers(network_outputs(self.logits_network, batches))
 
     def _predict_several(self, x: Any) -> NDArray[np.float64] | list[NDArray[np.float64]]:
         """One array for each output."""
         network, ends = self._network, self._ends
         if not isinstance(network, GraphNetwork):
             raise TypeError("only graphs have several ends")  # our own mistake
-        rows = torch.split(ends.images(x), BATCH_SIZE)
+        rows = torch.split(self._inputs(x), BATCH_SIZE)
         wrapped = ends.wrapped(network.until(self._logits(network)))
         outputs = ends.split(torch.from_numpy(network_outputs(wrapped, rows)))
         found = [
@@ -346,8 +371,9 @@ def _network(
         return layer_vocabulary.graph(inputs, outputs).build()
     raise UsageError(
         "model-no-network",
-        f"Model: give a torch module, or inputs= and outputs= by name, got "
+        "Model takes a torch.nn.Module, or inputs= and outputs= by name, got "
         f"{type(network).__name__}.",
+        "st.zoo.create(name, classes=…) makes a module, st.load(path) reads a model; write "
         "st.Model(inputs=x, outputs=y) for layers that were called, st.Sequential([…]) for a list.",
     )
 
@@ -356,8 +382,12 @@ def _numbered(values: NDArray[np.float64]) -> tuple[str, ...]:
     return tuple(str(k) for k in range(values.shape[1])) if values.ndim == 2 else ()
 
 
-def _pictures(x: NDArray[Any] | Tensor, channels: int) -> list[NDArray[np.uint8]]:
-    """A uint8 array of one or several images -> a list of [H, W, C] arrays."""
-    array = x.permute(*range(x.ndim - 3), -2, -1, -3).numpy() if isinstance(x, Tensor) else x
-    single = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] == channels != 1)
-    return [array] if single else list(array)
+def _pictures(x: Any, channels: int) -> list[NDArray[Any]]:
+    """An array of one or several pictures, or a list of them -> arrays [H, W, C] or [H, W]."""
+    if isinstance(x, list | tuple) and any(isinstance(one, np.ndarray | Tensor) for one in x):
+        return [picture for one in x for picture in _pictures(one, channels)]
+    if isinstance(x, Tensor):
+        x = x.movedim(-3, -1).cpu().numpy()
+    x = number_array(x)
+    single = x.ndim == 2 or (x.ndim == 3 and x.shape[-1] == channels != 1)
+    return [x] if single else list(x)

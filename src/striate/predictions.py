@@ -78,8 +78,9 @@ class Predictions:
         """The label (or number) of each image."""
         return [prediction.label for prediction in self]
 
-    def to_json(self, top: int = 5) -> dict[str, Any]:
-        """Plain values: the `top` most probable classes of each image, and what was unreadable."""
+    def to_json(self, top: int | None = None) -> dict[str, Any]:
+        """Plain values: the `top` most probable classes of each image (all of them if None), and
+        what was unreadable."""
         rows: list[dict[str, Any]] = []
         for prediction in self:
             row: dict[str, Any] = {"path": prediction.id, "label": prediction.label}

@@ -1,6 +1,6 @@
 """Pictures that a person names, read in batches; what cannot be read is listed, not fatal."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from os import PathLike, cpu_count
@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from striate.data import Preprocessing, open_files
-from striate.errors import DataError
+from striate.errors import DataError, UsageError
 from striate.predictions import Unreadable
 
 Picture: TypeAlias = str | PathLike[str] | bytes | Image.Image
@@ -30,6 +30,7 @@ class Reading:
     sources: Sequence[tuple[str, Any]]  # (id, path, bytes or Pillow image)
     preprocessing: Preprocessing
     batch_size: int
+    on_progress: Callable[[int, int], None] | None = None
     found: list[str] = field(default_factory=list)
     refused: list[Unreadable] = field(default_factory=list)
 
@@ -56,6 +57,8 @@ class Reading:
                     if len(waiting) == self.batch_size:
                         yield self._batch(waiting)
                         waiting = []
+                if self.on_progress is not None:
+                    self.on_progress(start + len(chunk), len(self.sources))
         if waiting:
             yield self._batch(waiting)
 
@@ -67,7 +70,10 @@ class Reading:
                     content = file.read()
             return self.preprocessing.to_canvas(content, where=name)
         except DataError as error:
-            return Unreadable(name, error.code.removeprefix("data-"), str(error))
+            detail = str(error).removeprefix(f"{name}: ")
+            return Unreadable(
+                name, error.code.removeprefix("data-"), detail[:1].upper() + detail[1:]
+            )
         except OSError as error:
             return Unreadable(name, "cannot-read", error.strerror or str(error))
 
@@ -76,13 +82,19 @@ class Reading:
         return self.preprocessing.normalise(self.preprocessing.centre(stacked))
 
 
-def read_pictures(pictures: Any, preprocessing: Preprocessing, batch_size: int) -> Reading:
+def read_pictures(
+    pictures: Any,
+    preprocessing: Preprocessing,
+    batch_size: int,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Reading:
     """Prepare to read pictures: paths, folders, globs, bytes, Pillow images, or several of these.
 
     Raises:
+        UsageError: it is nothing of the kind.
         DataError: nothing was found.
     """
-    given = [pictures] if is_picture(pictures) else list(pictures)
+    given = [pictures] if is_picture(pictures) else _listed(pictures)
     sources: list[tuple[str, Any]] = []
     missing: list[Unreadable] = []
     for number, one in enumerate(given):
@@ -102,4 +114,15 @@ def read_pictures(pictures: Any, preprocessing: Preprocessing, batch_size: int) 
             f"There is no file in {', '.join(map(str, given[:3])) or 'an empty list'}.",
             "Name image files, a folder of them, or a glob in quotes.",
         )
-    return Reading(sources, preprocessing, batch_size, refused=missing)
+    return Reading(sources, preprocessing, batch_size, on_progress, refused=missing)
+
+
+def _listed(pictures: Any) -> list[Any]:
+    found = list(pictures) if isinstance(pictures, Iterable) else [pictures]
+    for one in found:
+        if not is_picture(one):
+            raise UsageError(
+                "usage-picture",
+                f"A path, bytes or a Pillow image is needed, got {type(one).__name__}.",
+            )
+    return found

@@ -13,6 +13,7 @@ from striate.errors import DataError, ShapeError, UsageError
 from striate.layers import Layer
 from striate.mistakes import Chain
 from striate.model import Model
+from striate.training import channels_last
 
 
 class Sequential(Model):
@@ -20,6 +21,9 @@ class Sequential(Model):
 
     The input shape comes from an `Input` layer, from `input_shape=` of the first layer, or from
     the first array that `fit` sees.
+
+    Args:
+        seed: fixes the first weights.
 
     >>> from striate import layers
     >>> model = Sequential([layers.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10)])
@@ -33,12 +37,18 @@ class Sequential(Model):
         *,
         preprocessing: Preprocessing | None = None,
         classes: Sequence[str] = (),
+        seed: int = 0,
     ) -> None:
         super().__init__(nn.Identity(), preprocessing=preprocessing, classes=classes)
+        self.seed = seed
         self.layers: list[Layer] = []
         self._built_for: tuple[int, ...] | None = None
         for layer in layers:
             self.add(layer)
+
+    def __repr__(self) -> str:
+        shape = "×".join(map(str, self.input_shape or "?"))
+        return f"Sequential({len(self.layers)} layers, input {shape})"
 
     def add(self, layer: Layer) -> None:
         """Append a layer; where the input shape is known its shapes are checked at once.
@@ -74,7 +84,7 @@ class Sequential(Model):
                     "The network cannot be built before the shape of its input is known.",
                     "Begin with layers.Input((height, width, channels)), or call fit.",
                 )
-            self._build(shape)
+            self.build(shape)
         return cast(nn.Sequential, self._network)
 
     @property
@@ -89,19 +99,26 @@ class Sequential(Model):
         declared = layer_vocabulary.declared_input_shape(self.layers)
         return self._built_for or declared or super().input_shape
 
-    def _build(self, shape: tuple[int, ...]) -> None:
-        network = layer_vocabulary.build(self.layers, shape)
-        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    def build(self, shape: tuple[int, ...]) -> None:
+        """Make the torch modules, with fresh weights, for (height, width, channels) or (features,).
+
+        Raises:
+            ShapeError: a layer does not fit what comes before it.
+        """
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            self._network = layer_vocabulary.build(self.layers, shape)
+        channels_last(self._network)
         self._built_for = shape
 
-    def _prepare(self, x: Any) -> None:
+    def _prepare(self, images: Any) -> None:
         if self._built_for is not None:
             return
-        if self.input_shape is None and not len(x):
+        if self.input_shape is None and not len(images):
             raise DataError(
                 "data-no-images", "x is empty: there are no images.", "Give at least one image."
             )
-        self._build(self.input_shape or row_shape(input_tensor(x[:1])))
+        self.build(self.input_shape or row_shape(input_tensor(images[:1])))
 
     def _chains(self) -> list[Chain]:
         return [list(zip(layer_vocabulary.names(self.layers), self.layers, strict=True))]

@@ -1,46 +1,22 @@
 """Killed anywhere, a training goes on and ends bitwise where it would have ended."""
 
-import json
 import os
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from forked_trainer import Trainer
 from striate.training import Checkpoints
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-TESTS = Path(__file__).parents[1]
-
-
-class Trainer:
-    """The process of `train_and_die.py`."""
-
-    def __init__(self) -> None:
-        environment = {**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent / 'src'}"}
-        self.process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("train_and_die.py"))],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
-        )  # fmt: skip
-        assert self.process.stdout.readline() == "ready\n"
-
-    def train(self, folder: Path, every=7, kill_after=-1.0, number="SIGKILL") -> dict:
-        folder.mkdir(exist_ok=True)
-        print("train", folder, every, kill_after, number, file=self.process.stdin, flush=True)
-        return json.loads(self.process.stdout.readline())
 
 
 @pytest.fixture(scope="module")
 def trainer() -> Iterator[Trainer]:
-    trainer = Trainer()
-    yield trainer
-    trainer.process.stdin.close()
-    trainer.process.wait(10)
-    trainer.process.stdout.close()
+    with Trainer("train_and_die.py") as trainer:
+        yield trainer
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -19,12 +20,13 @@ import torch
 from small_training import small_fit, small_network, small_recipe
 from striate.training import Checkpoints, RunLock, StopSignal
 
+Job = Callable[[Path, int], int]  # (folder, steps between checkpoints) -> exit code
 STEPS = 240  # of about 2 ms
 
 
-def weights_hash(network: torch.nn.Module) -> str:
+def tensors_hash(tensors: Mapping[str, torch.Tensor]) -> str:
     """One hash over all weights and buffers."""
-    parts = [t.contiguous().numpy().tobytes() for t in network.state_dict().values()]
+    parts = [tensors[name].contiguous().numpy().tobytes() for name in sorted(tensors)]
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
@@ -40,18 +42,22 @@ def train(folder: Path, checkpoint_steps: int) -> int:
             network, recipe, checkpoints=Checkpoints(folder / "checkpoints"), resume=True, stop=stop
         )
     history = [{k: v for k, v in row.items() if k != "seconds"} for row in result.history]
-    told = {"outcome": result.outcome, "steps": result.steps, "hash": weights_hash(network)}
+    told = {
+        "outcome": result.outcome,
+        "steps": result.steps,
+        "hash": tensors_hash(network.state_dict()),
+    }
     (folder / "result.json").write_text(json.dumps({**told, "history": history}))
     return stop.exit_code
 
 
-def forked(folder: Path, checkpoint_steps: int, kill_after: float, number: int) -> int:
-    """The exit status of a child that trains and, in time, is killed."""
+def forked(job: Job, folder: Path, checkpoint_steps: int, kill_after: float, number: int) -> int:
+    """The exit status of a child that does the job and, in time, is killed."""
     child = os.fork()
     if child == 0:
         code = 70
         try:
-            code = train(folder, checkpoint_steps)
+            code = job(folder, checkpoint_steps)
         finally:
             os._exit(code)
     if kill_after >= 0:
@@ -62,20 +68,21 @@ def forked(folder: Path, checkpoint_steps: int, kill_after: float, number: int) 
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def main() -> None:
+def main(job: Job, warm_up: Callable[[], object]) -> None:
+    """Answer commands; torch and others import much at first use, so warm up before forking."""
     torch.set_num_threads(1)
-    small_fit(small_network(), small_recipe(epochs=1))  # torch imports much at the first optimizer
+    warm_up()
     print("ready", flush=True)
     for line in sys.stdin:
         _, name, steps, after, number = line.split()
         folder = Path(name)
         for old in ("started", "result.json"):
             (folder / old).unlink(missing_ok=True)
-        status = forked(folder, int(steps), float(after), getattr(signal, number))
+        status = forked(job, folder, int(steps), float(after), getattr(signal, number))
         result = folder / "result.json"
         answer = json.loads(result.read_text()) if result.exists() else {}
         print(json.dumps({"status": status, **answer}), flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(train, lambda: small_fit(small_network(), small_recipe(epochs=1)))

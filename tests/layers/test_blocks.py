@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from layers.parity import check_parity, many_cases, shapes
 from striate import layers
@@ -221,3 +222,13 @@ def test_a_block_that_does_not_fit_is_explained(layer, shape, code, message):
     with pytest.raises(ShapeError, match=message) as caught:
         layers.infer([layer], shape)
     assert caught.value.code == code
+
+
+def test_the_shortcut_strides_as_blocks_within_the_branch_do():
+    inner = Residual(Conv2D(3, 3, 2, "same"))
+    assert Residual([inner, Conv2D(4, 3, 2, "same")]).output_shape((9, 7, 2)) == (3, 2, 4)
+
+
+def test_convolutions_of_a_dense_block_have_no_bias():
+    network = layers.build([layers.DenseBlock(2, 3)], (4, 4, 2))
+    assert all(part.bias is None for part in network.modules() if isinstance(part, nn.Conv2d))

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from striate import __version__
-from striate.errors import StriateError
+from striate.errors import StriateError, UsageError
 
 INTERRUPTED = 130
+START = "Start with: striate train digits"
 
 
 def application() -> App:
@@ -20,10 +21,14 @@ def application() -> App:
     app = App(
         name="striate",
         version=__version__,
+        version_flags="--version",
+        suppress_keyboard_interrupt=False,
         help="From a folder of images to a network that is trained, judged and understood.",
         help_format="plaintext",
-        help_epilogue="Start with: striate train digits",
+        help_epilogue=START,
     )
+    app["--help"].help = "Show this text; after a verb, its options."
+    app["--version"].help = "Show the version."
     app.command("striate.cli.train:train", help="Train a network on images and judge it.")
     app.command("striate.cli.evaluate:evaluate", help="Judge a run on its test part or new data.")
     app.command("striate.cli.predict:predict", help="Say what is on images.")
@@ -38,31 +43,40 @@ def application() -> App:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command; exit with 0 done, 1 failed, 2 bad usage, 3 bad data, 130/143 interrupted."""
+    """Run one command and exit: 0 done, 1 failed, 2 bad usage, 3 bad data, 130 or 143 stopped."""
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; return its exit code."""
-    # Waiting threads that spin make small networks several times slower beside a busy program.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        code = application()(list(arguments), exit_on_error=False, result_action="return_value")
-    except CycloptsError:
-        return 2  # cyclopts has printed what is wrong
+        code = application()(
+            list(arguments), exit_on_error=False, print_error=False, result_action="return_value"
+        )
+    except CycloptsError as error:
+        return _explain(_unreadable(error))
     except StriateError as error:
-        _explain(error)
-        return error.exit_code
+        return _explain(error)
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output, such as `head`, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a disk that is full or cannot be written, where no task foresaw it
+        return _explain(StriateError("system", f"The system refused: {error}."))
     return code if isinstance(code, int) else 0
 
 
-def _explain(error: StriateError) -> None:
+def _unreadable(error: CycloptsError) -> UsageError:
+    """The error for arguments that cyclopts cannot read."""
+    verb = " ".join(["striate", *(error.command_chain or ())])
+    what = str(error).removeprefix(f'Command "{verb.removeprefix("striate ")}" ')
+    return UsageError("usage-command", what[:1].upper() + what[1:], f"See {verb} --help")
+
+
+def _explain(error: StriateError) -> int:
+    """Tell a person what went wrong; the exit code that goes with it."""
     from rich.console import Console
     from rich.text import Text
 
@@ -72,3 +86,4 @@ def _explain(error: StriateError) -> None:
         text.append(f"\n{error.fix}")
     text.append(f"\n[{error.code}]", style="dim")
     console.print(text, soft_wrap=True)
+    return error.exit_code

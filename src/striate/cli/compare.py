@@ -14,4 +14,4 @@ def answer(request: CompareRequest, output: Output) -> None:
         print(f"{found['sentence']}\n{found['caveat']}")
 
 
-compare = command(CompareRequest, answer)
+compare = command("compare", CompareRequest, answer)

@@ -28,5 +28,5 @@ def answer_split(request: DataSplitRequest, output: Output) -> None:
         print(f"{parted.path}: {counts}.")
 
 
-check = command(DataCheckRequest, answer_check)
-split = command(DataSplitRequest, answer_split)
+check = command("data check", DataCheckRequest, answer_check)
+split = command("data split", DataSplitRequest, answer_split)

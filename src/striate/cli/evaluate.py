@@ -16,4 +16,4 @@ def answer(request: EvaluateRequest, output: Output) -> None:
         show_result(found.report, places={"report": found.report.page})
 
 
-evaluate = command(EvaluateRequest, answer)
+evaluate = command("evaluate", EvaluateRequest, answer)

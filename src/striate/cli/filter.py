@@ -14,4 +14,4 @@ def answer(request: FilterRequest, output: Output) -> None:
         print(filtered.path)
 
 
-filter_ = command(FilterRequest, answer)
+filter_ = command("filter", FilterRequest, answer)

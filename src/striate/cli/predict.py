@@ -3,33 +3,41 @@
 import csv
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from striate.cli.flags import Output, command
-from striate.cli.show import print_json
+from striate.cli.show import print_json, progress
 from striate.errors import DataError
 from striate.files import write_atomic
-from striate.predictions import Predictions
+from striate.predictions import Predictions, Unreadable
 from striate.report.terminal import show_predictions
+from striate.report.words import visible
 from striate.tasks.predict import carry_out
 from striate.tasks.request import PredictRequest
 
+NOT_READ_SHOWN = 20
+
 
 def answer(request: PredictRequest, output: Output) -> int:
-    found = carry_out(request)
+    with progress(output) as watch:
+        found = carry_out(request, on_event=watch)
     if output.json_output:
         print_json(found.to_json(request.top))
     elif request.csv is not None:
         _write_csv(found, request.csv)
-    else:
-        show_predictions(list(_rows(found, request.top)))
-    if not found.unreadable:
-        return 0
-    for file in found.unreadable:
-        print(f"not read: {file.id}: {file.detail}", file=sys.stderr)
-    return DataError.exit_code
+    elif len(found):
+        show_predictions(list(_rows(found, request.top or 1)))
+    _tell_unreadable(found.unreadable)
+    return DataError.exit_code if found.unreadable else 0
+
+
+def _tell_unreadable(files: Sequence[Unreadable]) -> None:
+    for file in files[:NOT_READ_SHOWN]:
+        print(f"not read: {visible(file.id)}: {visible(file.detail)}", file=sys.stderr)
+    if len(files) > NOT_READ_SHOWN:
+        print(f"… and {len(files) - NOT_READ_SHOWN:,} more; --json lists all.", file=sys.stderr)
 
 
 def _rows(found: Predictions, top: int) -> Iterator[dict[str, Any]]:
@@ -57,4 +65,4 @@ def _write_csv(found: Predictions, path: Path) -> None:
         write_atomic(path, text.getvalue())
 
 
-predict = command(PredictRequest, answer)
+predict = command("predict", PredictRequest, answer)

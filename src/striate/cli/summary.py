@@ -16,4 +16,4 @@ def answer(request: SummaryRequest, output: Output) -> None:
         print(f"Drawn: {found.svg}")
 
 
-summary = command(SummaryRequest, answer)
+summary = command("summary", SummaryRequest, answer)

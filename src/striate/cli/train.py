@@ -15,8 +15,8 @@ def answer(request: TrainRequest, output: Output) -> int:
             print_json({"folder": str(run.folder), "outcome": run.outcome})
         else:
             print(
-                f"Stopped. The model so far is in {run.files.model}.\nGo on with: "
-                f"striate train {request.data} --output-dir {run.folder} --resume"
+                f"Stopped. The model so far is in {run.files.model}.\n"
+                f"Go on with: {run.files.resume_command}"
             )
         return run.exit_code
     if output.json_output:
@@ -26,4 +26,4 @@ def answer(request: TrainRequest, output: Output) -> int:
     return 0
 
 
-train = command(TrainRequest, answer)
+train = command("train", TrainRequest, answer)

@@ -1,5 +1,6 @@
 """Which folder a training writes to: found, checked and locked before anything else happens."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -24,13 +25,10 @@ def claimed(request: TrainRequest) -> Iterator[RunFolder]:
             folder = _first_free(request, held)
         else:
             folder = RunFolder(request.output_dir)
-            _refuse_inside_data(folder, request.data)
+            _refuse_inside_data(folder, request)
             if not request.resume:
                 _refuse_used(folder)
             held.enter_context(RunLock(folder.path))
-        if not folder.started:  # what a training that never began left behind
-            for file in (folder.data, folder.split, folder.events):
-                file.unlink(missing_ok=True)
         yield folder
 
 
@@ -72,7 +70,7 @@ def _first_free(request: TrainRequest, held: ExitStack) -> RunFolder:
         folder = RunFolder(RUNS / name)
         if folder.started:
             continue
-        _refuse_inside_data(folder, request.data)
+        _refuse_inside_data(folder, request)
         try:
             with ExitStack() as trial:
                 trial.enter_context(RunLock(folder.path))
@@ -94,16 +92,24 @@ def _refuse_used(folder: RunFolder) -> None:
             f"{folder.path} already holds {state}.",
             f"Choose another --output-dir{way}",
         )
+    in_the_way = [file.name for file in folder.files if file.exists()]
+    if in_the_way and not folder.lock.exists():  # no training that failed to begin was here
+        raise UsageError(
+            "run-overwrites",
+            f"{folder.path} holds {', '.join(in_the_way)} of other origin.",
+            "Choose another --output-dir, or move them away.",
+        )
 
 
-def _refuse_inside_data(folder: RunFolder, data: str) -> None:
+def _refuse_inside_data(folder: RunFolder, request: TrainRequest) -> None:
     """A run among the images would be taken for a class by the next training."""
-    root = Path(data)
+    root = Path(request.data)
     if root.is_dir() and folder.path.resolve().is_relative_to(root.resolve()):
+        elsewhere = root.resolve().parent / "runs" / request.run_name
         raise UsageError(
             "run-inside-data",
-            f"The run folder {folder.path} would lie inside the data in {data}.",
-            f"Choose a folder elsewhere: --output-dir {root.resolve().parent / 'runs' / 'NAME'}",
+            f"The run folder {folder.path} would lie inside the data folder {root.resolve()}.",
+            f"Choose a folder elsewhere: --output-dir {shlex.quote(str(elsewhere))}",
         )
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from striate.errors import DataError
+from striate.errors import DataError, UsageError
 from striate.files import parse_json
 from striate.metrics import paired
-from striate.tasks.request import CompareRequest
+from striate.tasks.request import CompareRequest, ask
 from striate.tasks.run import Run
 from striate.tasks.run_folder import RunFolder, find_run
 
@@ -18,17 +18,22 @@ from striate.tasks.run_folder import RunFolder, find_run
 def compare(run_a: str | Path | Run, run_b: str | Path | Run) -> dict[str, Any]:
     """A paired test of two runs on the test images that both were judged on, said in words."""
     names = [str(run.folder if isinstance(run, Run) else run) for run in (run_a, run_b)]
-    return carry_out(CompareRequest(run_a=names[0], run_b=names[1]))
+    return carry_out(ask(CompareRequest, {"run_a": names[0], "run_b": names[1]}))
 
 
 def carry_out(request: CompareRequest) -> dict[str, Any]:
     """Carry out a request; the answer is that of `striate.metrics.paired`, with the runs' names.
 
     Raises:
+        UsageError: both are the same run.
         RunError: a run is missing or unfinished.
         DataError: the two were not judged on the same images, or have other classes.
     """
     a, b = find_run(request.run_a), find_run(request.run_b)
+    if a.path.resolve() == b.path.resolve():
+        raise UsageError(
+            "usage-same-run", f"{a.path} is compared with itself.", "Name two different runs."
+        )
     first, second = _test_rows(a), _test_rows(b)
     task, classes = _same_question(first, second, a, b)
     at = {name: row for row, name in enumerate(second.column("id").to_pylist())}

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from striate.data import CheckReport, Dataset, open_dataset, split, write_split
+from striate.errors import UsageError
 from striate.files import canonical_json, write_atomic
 from striate.tasks.preparing import check_data, refuse_errors
 from striate.tasks.request import DataCheckRequest, DataSplitRequest
@@ -49,8 +50,15 @@ def part(request: DataSplitRequest, *, on_event: OnEvent = ignore) -> Parted:
     """Check a data set and part it.
 
     Raises:
+        UsageError: the file to write exists.
         DataError: the check found errors.
     """
+    if request.output.exists():
+        raise UsageError(
+            "usage-output-exists",
+            f"{request.output} exists already.",
+            "Name another file with --output, or delete it first.",
+        )
     dataset = open_dataset(request.data, task=request.task)
     report = check_data(dataset, request.pixel_cap, on_event)
     refuse_errors(report)

@@ -1,5 +1,6 @@
 """A training decided in every detail: network, preprocessing and recipe, each with its reason."""
 
+import os
 from dataclasses import dataclass, replace
 from math import ceil
 
@@ -8,7 +9,7 @@ import torch
 from torch import nn
 
 from striate import zoo
-from striate.data import Augmentation, Preprocessing
+from striate.data import Augmentation, Preprocessing, canvas_store
 from striate.tasks.choices import FEW, SMALL, Facts, choose_recipe, has_normalisation
 from striate.tasks.preparing import Prepared
 from striate.tasks.request import TrainRequest
@@ -156,10 +157,10 @@ def _outline(name: str, outputs: int, preprocessing: Preprocessing) -> nn.Module
 def _measured(preprocessing: Preprocessing, prepared: Prepared) -> Preprocessing:
     """With the mean and standard deviation of each channel over some training images."""
     rows = prepared.dataset.where("train")
-    some = rows[:: -(-len(rows) // MEASURED)].tolist()
-    read = prepared.dataset.images.read
-    canvases = [preprocessing.to_canvas(read(row), prepared.dataset.ids[row]) for row in some]
-    values = np.stack(canvases).astype(np.float32) / 255  # [n, C, H, W]
+    some = prepared.dataset.select(rows[:: -(-len(rows) // MEASURED)])
+    store = canvas_store(some, preprocessing, workers=os.cpu_count() or 1)
+    canvases = store.gather(np.arange(len(some))).contiguous()  # [n, C, H, W]
+    values = canvases.numpy().astype(np.float32) / 255
     mean, std = values.mean(axis=(0, 2, 3)), values.std(axis=(0, 2, 3))
     return replace(
         preprocessing,

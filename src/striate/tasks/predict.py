@@ -3,24 +3,35 @@
 import sys
 from pathlib import Path
 
-from striate.loading import load
+from striate.errors import UsageError
 from striate.model import Model
 from striate.predictions import Predictions
+from striate.stored_model import load
 from striate.tasks.request import PredictRequest
 from striate.tasks.run_folder import find_run
-from striate.training import choose_device
+from striate.training import OnEvent, StageProgress, choose_device, ignore
 
 
-def carry_out(request: PredictRequest) -> Predictions:
+def carry_out(request: PredictRequest, *, on_event: OnEvent = ignore) -> Predictions:
     """Let a run's model answer files, folders, globs, or the list on standard input.
 
     Raises:
+        UsageError: no file was named.
         RunError: there is no such run.
         DataError: there is no file among what was named.
     """
+    if not request.files:
+        raise UsageError(
+            "usage-missing", "FILES are missing.", "Name images, folders, a glob in quotes, or -."
+        )
     model = model_of(request.run)
     model.network.to(choose_device(request.device))
-    return model.predict_pictures(_named(request.files), request.batch_size)
+
+    def tell(done: int, total: int) -> None:
+        if total > request.batch_size:
+            on_event(StageProgress("Looking at the images", done, total))
+
+    return model.predict_pictures(_named(request.files), request.batch_size, on_progress=tell)
 
 
 def model_of(run: str) -> Model:

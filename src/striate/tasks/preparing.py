@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,9 @@ from striate.data import (
 )
 from striate.errors import DataError
 from striate.files import canonical_json, parse_json, write_atomic
+from striate.tasks.request import IN_MEMORY
 from striate.tasks.run_folder import RunFolder
-from striate.training import OnEvent, StageProgress
+from striate.training import Notice, OnEvent, StageProgress
 
 
 class DataOptions(Protocol):
@@ -42,7 +43,7 @@ class DataOptions(Protocol):
 
 @dataclass(frozen=True)
 class Prepared:
-    """Checked and split data. `open_part("test")` is the only way to the test images."""
+    """Checked and split data. `open_test_part` is the only way to the test images."""
 
     dataset: Dataset
     report: CheckReport
@@ -75,33 +76,59 @@ class Prepared:
         return self.dataset.select(self.dataset.where("test"))
 
 
+def open_source(source: Any, task: Task | Literal["auto"]) -> Dataset:
+    """Open data that a run was or is to be trained on.
+
+    Raises:
+        DataError: they cannot be opened, or lived in a program's memory.
+    """
+    if isinstance(source, str) and source == IN_MEMORY:
+        raise DataError(
+            "data-in-memory",
+            "The run was trained on arrays in the memory of a program.",
+            "Hand them over in Python: st.train(data, …) or st.evaluate(run, data).",
+        )
+    return open_dataset(source, task=task)
+
+
 def prepare(
-    source: Any,
+    dataset: Dataset,
     options: DataOptions,
     folder: RunFolder,
     on_event: OnEvent,
     split_file: Path | None = None,
 ) -> Prepared:
-    """Open, check and split; write data.json and split.csv, or hold them against those there.
+    """Check and split; write data.json and split.csv, or hold them against those of the run.
 
     Raises:
         DataError: the check found errors, or the data changed since the run began.
     """
-    dataset = open_dataset(source, task=options.task)
     report = check_data(dataset, options.pixel_cap, on_event)
-    account = canonical_json(report.to_json())
-    known = folder.split if folder.split.exists() else split_file
-    if folder.split.exists():
+    if folder.started:
         _check_unchanged(folder, report.to_json())
-    write_atomic(folder.data, account)
+        return Prepared(read_split(usable(dataset, report), folder.split), report)
+    write_atomic(folder.data, canonical_json(report.to_json()))
     refuse_errors(report)
-    if known is not None:
-        parted = read_split(usable(dataset, report), known)
+    if split_file is not None:
+        parted = read_split(usable(dataset, report), split_file)
     else:
         parted = split(dataset, report, seed=options.seed, val=options.val, test=options.test)
-    if not folder.split.exists():
-        write_split(parted, folder.split)
-    return Prepared(parted, report)
+    write_split(parted, folder.split)
+    prepared = Prepared(parted, report)
+    on_event(Notice("info", "data-parts", _account(prepared)))
+    for finding in report.findings:
+        if finding.severity == "warning":
+            on_event(Notice("warning", finding.code, finding.sentence))
+    return prepared
+
+
+def _account(prepared: Prepared) -> str:
+    """`500 files found, 497 used: 320 to train, 80 to validate, 97 to test.`"""
+    counts, parts = prepared.report.counts, prepared.counts()
+    return (
+        f"{counts['found']:,} images found, {counts['used']:,} used: {parts['train']:,} to train, "
+        f"{parts['val']:,} to validate, {parts['test']:,} to test."
+    )
 
 
 def check_data(dataset: Dataset, pixel_cap: int, on_event: OnEvent) -> CheckReport:

@@ -24,10 +24,10 @@ from striate.training import Recipe
 UNRECORDED = frozenset({"resume", "output_dir"})  # they say where, not what
 IN_MEMORY = "<arrays>"  # stands for data that no string can name
 RULES = {  # the checks of pydantic in our words
-    "greater_than": "must be above {gt}",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than": "must be below {lt}",
-    "less_than_equal": "must be at most {le}",
+    "greater_than": "must be above {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than": "must be below {lt:g}",
+    "less_than_equal": "must be at most {le:g}",
     "literal_error": "must be one of {expected}",
     "int_parsing": "must be a whole number",
     "int_type": "must be a whole number",

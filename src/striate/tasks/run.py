@@ -2,14 +2,16 @@
 
 import csv
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from striate.loading import load
+from torch import nn
+
 from striate.metrics import Estimate
 from striate.model import Model
+from striate.stored_model import load
 from striate.tasks.run_folder import RunFolder, find_run
 
 Outcome = Literal["finished", "stopped_early", "interrupted"]
@@ -47,12 +49,17 @@ class Report(Mapping[str, Any]):
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder and how its training ended."""
+    """A run folder and how its training ended.
+
+    Args:
+        held: the model, where it is in memory already; else it is read from the folder.
+    """
 
     files: RunFolder
     outcome: Outcome = "finished"
     exit_code: int = 0
     seconds: float = 0.0
+    held: Model | None = field(default=None, repr=False)
 
     @property
     def folder(self) -> Path:
@@ -60,8 +67,8 @@ class Run:
 
     @cached_property
     def model(self) -> Model:
-        """The trained model, read from the folder."""
-        return load(self.files.model)
+        """The trained model."""
+        return self.held if self.held is not None else load(self.files.model)
 
     @property
     def report(self) -> Report:
@@ -83,10 +90,15 @@ class Run:
         return f"Run({str(self.folder)!r}, {self.outcome})"
 
 
-def open_run(run: str | Path) -> Run:
+def open_run(run: str | Path, network: nn.Module | None = None) -> Run:
     """A run from earlier, by its folder or its name under runs/.
 
+    Args:
+        network: of your own class, to take the weights of a run that trained one.
     Raises:
         RunError: there is no such run.
+        FileError: the network does not fit the run's model file.
     """
-    return Run(find_run(run))
+    files = find_run(run)
+    outcome: Outcome = "finished" if files.finished else "interrupted"
+    return Run(files, outcome, held=None if network is None else load(files.model, network))

@@ -2,7 +2,7 @@
 
 import csv
 import io
-import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,8 +14,17 @@ import yaml
 
 from striate.errors import RunError, UsageError
 from striate.files import parse_json, write_atomic
+from striate.training import Event, EventLog, read_events
 
 RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class TestOpened(Event):
+    """The sealed test part was opened, by a verb, at a time (ISO, UTC)."""
+
+    when: str
+    by: str
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,16 @@ class RunFolder:
         return self.path / "evaluations"
 
     @property
+    def lock(self) -> Path:
+        return self.path / "run.lock"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that a training writes here."""
+        kept = (self.recipe, self.data, self.split, self.history, self.events, self.model)
+        return (*kept, self.predictions, self.report, self.page)
+
+    @property
     def started(self) -> bool:
         return self.recipe.exists()
 
@@ -81,7 +100,10 @@ class RunFolder:
 
     def read_recipe(self) -> dict[str, Any]:
         """What was asked for, resolved; an interrupted or finished run has it."""
-        recipe = yaml.safe_load(self.recipe.read_text(encoding="utf-8"))
+        try:
+            recipe = yaml.safe_load(self.recipe.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError):
+            recipe = None
         if not isinstance(recipe, dict):
             raise RunError(
                 "run-bad-recipe", f"{self.recipe} is no recipe.", "Train again in another folder."
@@ -106,34 +128,44 @@ class RunFolder:
             raise RunError(
                 "run-unfinished",
                 f"{self.path} has no report yet: its training has not ended.",
-                f"Go on with it: striate train --output-dir {self.path} --resume",
+                f"Go on with it: {self.resume_command}",
             )
         report = parse_json(self.report.read_text(encoding="utf-8"), str(self.report))
         return dict(report)
 
+    @property
+    def resume_command(self) -> str:
+        """The command line that goes on with this run."""
+        data = shlex.quote(str(self.read_recipe()["data"]))
+        return f"striate train {data} --output-dir {shlex.quote(str(self.path))} --resume"
+
+    def trained_hashes(self) -> set[str]:
+        """SHA-256 of every image of the training and validation parts."""
+        account = parse_json(self.data.read_text(encoding="utf-8"), str(self.data))
+        with self.split.open(newline="", encoding="utf-8") as file:
+            parts = {row["path"]: row["split"] for row in csv.DictReader(file)}
+        learnt = {
+            file["sha256"] for file in account["files"] if parts.get(file["path"], "test") != "test"
+        }
+        return learnt - {""}
+
     def log_test_opening(self, by: str) -> None:
         """Note that the test part was opened; whoever judges by it sees how often that was."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        line = json.dumps({"event": "TestOpened", "when": now, "by": by})
-        with self.events.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        EventLog(self.events)(TestOpened(when=now, by=by))
 
     def test_openings(self) -> list[dict[str, str]]:
         """`[{"when", "by"}]`, oldest first."""
-        return [
-            {"when": event["when"], "by": event["by"]}
-            for event in self._events()
-            if event.get("event") == "TestOpened"
-        ]
+        return [{"when": e["when"], "by": e["by"]} for e in self._told(TestOpened.__name__)]
 
-    def _events(self) -> Iterator[dict[str, Any]]:
-        if not self.events.exists():
-            return
-        for line in self.events.read_text(encoding="utf-8").splitlines():
-            try:
-                yield json.loads(line)
-            except ValueError:  # the last line of a killed process may be torn
-                continue
+    def notices(self, code: str) -> tuple[str, ...]:
+        """The sentences of this code that a person was told, in order, each once."""
+        told = [event["sentence"] for event in self._told("Notice") if event["code"] == code]
+        return tuple(dict.fromkeys(told))
+
+    def _told(self, kind: str) -> Iterator[dict[str, Any]]:
+        if self.events.exists():
+            yield from (event for event in read_events(self.events) if event["event"] == kind)
 
 
 def find_run(run: str | Path) -> RunFolder:

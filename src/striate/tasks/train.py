@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,31 +11,32 @@ import torch
 from torch import nn
 
 from striate import zoo
-from striate.errors import UsageError
+from striate.errors import UsageError, unknown_name
 from striate.inference import network_outputs
 from striate.metrics import fit_temperature
 from striate.model import Model
+from striate.tasks.claim import claimed, to_resume
 from striate.tasks.gallery import make_gallery
 from striate.tasks.judging import judge_model, write_predictions, write_report
 from striate.tasks.loading import TrainingData, store_for, training_data
+from striate.tasks.own_network import check_own_network
 from striate.tasks.plan import Plan, make_plan
-from striate.tasks.preparing import Prepared, prepare
+from striate.tasks.preparing import Prepared, open_source, prepare
 from striate.tasks.report_facts import training_facts
-from striate.tasks.request import UNRECORDED, TrainRequest
+from striate.tasks.request import IN_MEMORY, TrainRequest, ask
 from striate.tasks.run import Run
-from striate.tasks.run_folder import RunFolder, last_unfinished_run, new_run_folder
+from striate.tasks.run_folder import RunFolder
 from striate.tasks.validation import validation
 from striate.training import (
     Checkpoints,
     EventLog,
     FitResult,
+    Notice,
     Objective,
     OnEvent,
     Recipe,
-    RunLock,
     StopSignal,
     balanced_weights,
-    changed_settings,
     choose_device,
     fit,
     ignore,
@@ -62,14 +64,13 @@ def train(
     """
     from striate.report.live import watcher
 
-    named = isinstance(data, str | Path)
-    request = TrainRequest(
-        data=str(data) if named else f"arrays ({type(data).__name__})",
-        model=model if isinstance(model, str) else type(model).__name__,
-        **options,
-    )
+    source = None if isinstance(data, str | Path) else data
     network = None if isinstance(model, str) else model
-    source = None if named else data
+    named = {
+        "data": str(data) if source is None else IN_MEMORY,
+        "model": model if isinstance(model, str) else type(model).__name__,
+    }
+    request = ask(TrainRequest, {**named, **options})
     if not progress:
         return run(request, source=source, network=network)
     with watcher() as watch:
@@ -89,24 +90,27 @@ def run(
         source: data that no string can name (arrays); `request.data` then only describes them.
         network: a network of the caller's own class in place of one from the zoo.
     Raises:
+        UsageError: something is asked for that cannot be done; nothing was written.
         DataError: the data cannot be trained on; nothing was written but data.json.
         RunError: another process trains in the same folder.
         TrainingError: the loss is not finite, or memory ran out; the last good state is kept.
     """
-    folder = _folder_for(request)
+    started = time.monotonic()
     if request.resume:
-        request = _resumed(request, folder)
-    with RunLock(folder.path):
+        request = to_resume(request)
+    device = _refuse_at_once(request, network)
+    dataset = open_source(source if source is not None else request.data, request.task)
+    with claimed(request) as folder:
         watch = together(EventLog(folder.events), on_event)
-        started = time.monotonic()
-        prepared = prepare(
-            source if source is not None else request.data, request, folder, watch, request.split
-        )
+        prepared = prepare(dataset, request, folder, watch, request.split)
         plan = make_plan(request, prepared, network)
-        folder.write_recipe(plan.request.recorded())
-        device = choose_device(plan.request.device)
-        data = training_data(prepared, plan, device, watch)
+        if network is not None:
+            check_own_network(network, plan)
+        plan = _with_reasons(plan, folder, watch)
         net = network if network is not None else _new_network(plan)
+        data = training_data(prepared, plan, device, watch)
+        if not folder.started:
+            folder.write_recipe(plan.request.recorded())
         with StopSignal() as stop:
             result = _fit(net, plan, data, folder, watch, stop, resume=request.resume)
         folder.write_history(result.history)
@@ -114,37 +118,30 @@ def run(
         model.save(folder.model)
         if result.outcome != "interrupted":
             _judge(model, plan, prepared, data, result, folder, watch)
-    return Run(folder, result.outcome, stop.exit_code, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    return Run(folder, result.outcome, stop.exit_code, seconds, held=model)
 
 
-def _folder_for(request: TrainRequest) -> RunFolder:
-    if not request.resume:
-        return new_run_folder(request.run_name, request.output_dir)
-    if request.output_dir is not None:
-        return RunFolder(request.output_dir)
-    return last_unfinished_run(request.run_name)
-
-
-def _resumed(request: TrainRequest, folder: RunFolder) -> TrainRequest:
-    """The request that the folder recorded; what was asked now must not contradict it."""
-    if not folder.started:
-        return request  # stopped before it began: start
-    if folder.finished:
+def _refuse_at_once(request: TrainRequest, network: nn.Module | None) -> torch.device:
+    """Raise for what is wrong whatever the data are, before a folder is made."""
+    if network is None and request.model not in ("auto", *zoo.ARCHITECTURES):
+        raise unknown_name("architecture", request.model, zoo.ARCHITECTURES)
+    if request.split is not None and not request.split.is_file():
         raise UsageError(
-            "run-finished",
-            f"The training in {folder.path} has ended.",
-            f"See {folder.page}, or train afresh in another --output-dir.",
+            "usage-split-file",
+            f"--split: there is no file {request.split}.",
+            "Name the split.csv of a run folder, or make one: striate data split DATA",
         )
-    recorded = TrainRequest.model_validate(folder.read_recipe())
-    asked = {name: getattr(request, name) for name in request.model_fields_set}
-    wanted = recorded.model_copy(update=asked)
-    if changed := changed_settings(recorded.model_dump(exclude=set(UNRECORDED)), wanted):
-        raise UsageError(
-            "run-resume-changed",
-            f"To go on with {folder.path}, its settings must stay: {'; '.join(changed)}.",
-            "Leave these options out, or train afresh in another --output-dir.",
-        )
-    return wanted
+    return choose_device(request.device)
+
+
+def _with_reasons(plan: Plan, folder: RunFolder, watch: OnEvent) -> Plan:
+    """Tell why the plan is as it is; for a run that goes on, the reasons are those of its start."""
+    if folder.started:
+        return replace(plan, reasons=folder.notices("plan") or plan.reasons)
+    for reason in plan.reasons:
+        watch(Notice("info", "plan", reason))
+    return plan
 
 
 def _new_network(plan: Plan) -> nn.Module:

@@ -4,6 +4,7 @@ from striate.training.checkpoint import Checkpoint as Checkpoint
 from striate.training.checkpoint import Checkpoints as Checkpoints
 from striate.training.course import FitResult as FitResult
 from striate.training.course import Validate as Validate
+from striate.training.device import channels_last as channels_last
 from striate.training.device import choose_amp as choose_amp
 from striate.training.device import choose_device as choose_device
 from striate.training.events import CheckpointSaved as CheckpointSaved

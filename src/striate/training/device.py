@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import torch
+from torch import nn
 
 from striate.errors import UsageError
 from striate.training.recipe import Amp
@@ -109,3 +110,13 @@ def _no_device(name: str, why: str) -> UsageError:
     return UsageError(
         "train-no-device", f"Cannot train on device {name!r}: {why}.", "Use --device auto or cpu."
     )
+
+
+def channels_last(network: nn.Module) -> None:
+    """Lay out the kernels of images as everywhere, so that equal weights give equal bits.
+
+    `network.to(memory_format=torch.channels_last)` would do, did it not refuse volumes.
+    """
+    for tensor in (*network.parameters(), *network.buffers()):
+        if tensor.ndim == 4:
+            tensor.data = tensor.data.to(memory_format=torch.channels_last)

@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from striate.errors import FileError, UsageError
 from striate.training.checkpoint import Checkpoint
-from striate.training.device import choose_amp
+from striate.training.device import channels_last, choose_amp
 from striate.training.ema import Ema
 from striate.training.objective import Objective
 from striate.training.optimizers import load_optimizer, make_optimizer, optimizer_tensors
@@ -114,7 +114,7 @@ def make_learner(
     """Bring the network to its device, channels last, and put together what the recipe asks for."""
     amp = choose_amp(recipe.amp, device)
     network.to(device)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # 4-D weights only
+    channels_last(network)
     network.train()
     network_tensors(network)  # refuses what no checkpoint could hold
     optimizer = make_optimizer(network, recipe)
