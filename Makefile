@@ -5,16 +5,16 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test test-fast check bench clean
+.PHONY: demo test test-all check bench clean
 
 demo: $(VENV)/installed  ## train on the built-in handwritten digits and write a report
 	$(BIN)/striate train digits
 
-test: $(VENV)/installed-dev  ## every test
-	$(BIN)/python -m pytest
-
-test-fast: $(VENV)/installed-dev  ## every test but the slow ones
+test: $(VENV)/installed-dev  ## every test but the slow ones
 	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(VENV)/installed-dev  ## the slow ones too
+	$(BIN)/python -m pytest
 
 check: $(VENV)/installed-dev  ## lint, format, types, and the walls between the packages
 	$(BIN)/ruff check .

@@ -95,6 +95,11 @@ class RunFolder:
     def finished(self) -> bool:
         return self.report.exists()
 
+    def remove_leftovers(self) -> None:
+        """Remove what a killed process had only half written. Hold the run's lock."""
+        for staged in self.path.glob(".*.tmp"):
+            staged.unlink(missing_ok=True)
+
     def write_recipe(self, recipe: dict[str, Any]) -> None:
         write_atomic(self.recipe, yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True))
 

@@ -101,6 +101,7 @@ def run(
     device = _refuse_at_once(request, network)
     dataset = open_source(source if source is not None else request.data, request.task)
     with claimed(request) as folder:
+        folder.remove_leftovers()
         watch = together(EventLog(folder.events), on_event)
         prepared = prepare(dataset, request, folder, watch, request.split)
         plan = make_plan(request, prepared, network)
