@@ -2,13 +2,8 @@
 
 import csv
 import json
-import os
-import random
 import resource
-import shutil
-import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +11,6 @@ import pytest
 import torch
 from PIL import Image
 
-from forked_trainer import Trainer
 from small_pictures import small_request, train_small, write_pictures
 from striate import Model, Preprocessing, load, zoo
 from striate.cli import run as command
@@ -122,67 +116,6 @@ def test_so_it_is_with_real_photographs(shared_data, tmp_path, model):
     expected = model.answers(network_outputs(model.network, (b.images for b in batches)))
     files = [str(dataset.root / name) for name in dataset.ids]
     assert np.array_equal(model.predict(files).values, expected)
-
-
-# --- killed anywhere
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Path:
-    place = tmp_path_factory.mktemp("killed")
-    write_pictures(place / "data")
-    return place
-
-
-@pytest.fixture(scope="module")
-def trainer(place) -> Iterator[Trainer]:
-    with Trainer("task_and_die.py", STRIATE_CACHE=str(place / "cache")) as trainer:
-        yield trainer
-
-
-@pytest.fixture(scope="module")
-def whole(trainer, place) -> dict:
-    """The training that nobody interrupts, and how long it takes."""
-    start = time.perf_counter()
-    result = trainer.train(place / "whole", every=1)
-    assert (result["status"], result["outcome"]) == (0, "finished")
-    return {**result, "seconds": time.perf_counter() - start}
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_twenty_kills_of_a_whole_training_change_no_bit(trainer, whole, place):
-    draw, kills = random.Random(), 0
-    while kills < 20:
-        folder = place / f"run{kills}"
-        for _ in range(20 - kills):
-            answer = trainer.train(folder, every=1, kill_after=draw.uniform(0, whole["seconds"]))
-            if answer["status"] == 0:
-                break
-            assert answer["status"] == -9
-            kills += 1
-        else:
-            answer = trainer.train(folder, every=1)
-        assert answer["status"] == 0
-        assert {name: answer[name] for name in ("hash", "history", "metrics")} == {
-            name: whole[name] for name in ("hash", "history", "metrics")
-        }
-        assert list((folder / "run").rglob("*.tmp")) == []
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.parametrize(("number", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
-def test_a_signal_during_training_ends_with_its_code(trainer, whole, place, number, code):
-    folder = place / number
-    for _ in range(20):  # outside of the training itself a signal just ends the process
-        shutil.rmtree(folder, ignore_errors=True)
-        after = random.uniform(0, 0.1)
-        answer = trainer.train(folder, every=1000, kill_after=after, number=number)
-        if answer.get("outcome") == "interrupted":
-            break
-    assert answer["status"] == code
-    assert trainer.train(folder)["hash"] == whole["hash"]
 
 
 def weights(run) -> dict[str, torch.Tensor]:

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -58,10 +59,14 @@ def forked(job: Job, folder: Path, checkpoint_steps: int, kill_after: float, num
         code = 70
         try:
             code = job(folder, checkpoint_steps)
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(code)
     if kill_after >= 0:
         while not (folder / "started").exists():
+            if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                break  # it ended before it started
             time.sleep(0.001)
         time.sleep(kill_after)
         os.kill(child, number)
