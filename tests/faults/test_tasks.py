@@ -122,9 +122,9 @@ def weights(run) -> dict[str, torch.Tensor]:
     return read_model_file(run.files.model)[1]
 
 
-def test_the_number_of_workers_changes_no_bit(place, tmp_path):
+def test_the_number_of_workers_changes_no_bit(pictures, tmp_path):
     runs = [
-        train_small(place / "data", tmp_path / str(n), workers=n, mixup=0.2, erasing=0.3)
+        train_small(pictures, tmp_path / str(n), workers=n, mixup=0.2, erasing=0.3)
         for n in (0, 1, 3)
     ]
     for name, tensor in weights(runs[0]).items():
