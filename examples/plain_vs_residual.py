@@ -42,7 +42,7 @@ def network(depth: int, block: Block) -> Classifier:
         for _ in range((depth - 2) // 6):
             stride = 2 if width > channels else 1
             branch = nn.Sequential(
-                conv_norm(channels, width, 3, stride), conv_norm(width, width, 3, act=False)
+                conv_norm(channels, width, 3, stride), conv_norm(width, width, 3, act=None)
             )
             features.append(block(branch, channels, width, stride))
             channels = width

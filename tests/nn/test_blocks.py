@@ -38,7 +38,7 @@ def test_a_residual_block_adds_its_shortcut():
 
 @pytest.mark.parametrize(("channels", "stride"), [(4, 1), (3, 2)])
 def test_a_shortcut_projects_where_the_shape_changes(channels, stride):
-    branch = conv_norm(3, channels, 3, stride, act=False, gamma=0)
+    branch = conv_norm(3, channels, 3, stride, act=None, gamma=0)
     block = Residual(branch, 3, channels, stride).eval()
     x = torch.randn(2, 3, 5, 5)
     assert torch.equal(block(x), block.shortcut(x).relu())  # a branch that starts at zero

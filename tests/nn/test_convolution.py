@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -52,9 +53,9 @@ def test_conv_norm_output_size(height, width, kernel, stride):
     assert output.shape == (2, 3, -(-height // stride), -(-width // stride))
 
 
-@pytest.mark.parametrize("act", [True, False])
-def test_conv_norm_is_convolution_norm_and_activation(act):
+@pytest.mark.parametrize(("act", "names"), [(nn.SiLU, "conv norm act"), (None, "conv norm")])
+def test_conv_norm_is_convolution_norm_and_activation(act, names):
     block = conv_norm(2, 3, 3, act=act, gamma=0.5)
-    assert [name for name, _ in block.named_children()] == ["conv", "norm", "act"][: 2 + act]
+    assert [name for name, _ in block.named_children()] == names.split()
     assert block.conv.bias is None
     assert block.norm.weight.tolist() == [0.5] * 3

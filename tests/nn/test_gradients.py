@@ -57,7 +57,7 @@ OURS = [
     (Crop([(1, 0), (0, 1)]), IMAGE),
     (Concatenated([nn.Conv2d(2, 1, 1), nn.Identity()]), IMAGE),
     (Added(nn.Conv2d(2, 2, 1), nn.Identity()), IMAGE),
-    (Residual(conv_norm(2, 4, 3, 2, act=False), 2, 4, 2).eval(), IMAGE),
+    (Residual(conv_norm(2, 4, 3, 2, act=None), 2, 4, 2).eval(), IMAGE),
     (Recurrent(nn.LSTM(2, 3, batch_first=True)), SIGNAL),
     (Recurrent(nn.GRU(2, 3, batch_first=True), sequences=True), SIGNAL),
     (activation("leaky_relu"), IMAGE),

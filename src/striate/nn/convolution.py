@@ -1,36 +1,54 @@
 """Convolutions with the company they usually keep."""
 
 from collections import OrderedDict
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
-from striate.shapes import same_padding, spread
+from striate.shapes import Pair, pair, same_padding, spread
 
 
 def conv_norm(
     in_channels: int,
     out_channels: int,
-    kernel_size: int,
+    kernel_size: int | Pair,
     stride: int = 1,
     *,
-    act: bool = True,
+    padding: int | Literal["same"] | None = None,
+    groups: int = 1,
+    act: Callable[[], nn.Module] | None = nn.ReLU,
     gamma: float = 1.0,
+    eps: float = 1e-5,
+    momentum: float = 0.1,
 ) -> nn.Sequential:
-    """Convolution, batch norm (scale starting at `gamma`) and, by default, ReLU.
+    """Convolution without bias, batch norm and activation, as children `conv`, `norm` and `act`.
 
     Shape: [N, in_channels, H, W] -> [N, out_channels, ceil(H / stride), ceil(W / stride)],
-        for an odd kernel.
+        for an odd kernel and the padding of None.
+    Args:
+        padding: pixels on every side; None is half the kernel; "same" pads as TensorFlow does,
+            the odd pixel after the last.
+        act: makes the activation; None for none.
+        gamma: where the scale of the batch norm starts.
+        eps, momentum: of the batch norm; momentum as torch counts it, the share of the new batch.
     """
-    conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, kernel_size // 2, bias=False)
-    norm = nn.BatchNorm2d(out_channels)
+    shape = in_channels, out_channels, kernel_size, stride
+    conv: nn.Conv2d
+    if padding == "same":
+        conv = Conv2dSame(*shape, groups=groups, bias=False)
+    else:
+        rows, columns = pair(kernel_size)
+        border = (rows // 2, columns // 2) if padding is None else padding
+        conv = nn.Conv2d(*shape, border, groups=groups, bias=False)
+    norm = nn.BatchNorm2d(out_channels, eps, momentum)
     nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
     nn.init.constant_(norm.weight, gamma)
     parts: OrderedDict[str, nn.Module] = OrderedDict(conv=conv, norm=norm)
-    if act:
-        parts["act"] = nn.ReLU()
+    if act is not None:
+        parts["act"] = act()
     return nn.Sequential(parts)
 
 

@@ -20,7 +20,7 @@ class Residual(nn.Module):
         self.branch, self.channels = branch, channels
         self.shortcut: nn.Module = nn.Identity()
         if stride > 1 or in_channels != channels:
-            self.shortcut = conv_norm(in_channels, channels, 1, stride, act=False)
+            self.shortcut = conv_norm(in_channels, channels, 1, stride, act=None)
 
     def forward(self, x: Tensor) -> Tensor:
         return (self.branch(x) + self.shortcut(x)).relu()

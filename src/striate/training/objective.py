@@ -15,6 +15,7 @@ from torch import Tensor
 from striate.errors import ShapeError, UsageError
 
 Objective = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # outputs, targets, weights -> scalar
+AUXILIARY_SHARE = 0.3
 Task = Literal["single_label", "multi_label", "regression"]
 
 
@@ -118,6 +119,24 @@ class Regression:
         else:
             errors = F.huber_loss(outputs, targets, reduction="none", delta=self.huber_delta)
         return _mean(errors.flatten(1).mean(dim=1) if errors.ndim > 1 else errors, weights)
+
+
+def total_loss(
+    objective: Objective,
+    outputs: Tensor | tuple[Tensor, ...],
+    targets: Tensor,
+    weights: Tensor | None = None,
+) -> Tensor:
+    """The objective of the outputs, plus 0.3 times that of every auxiliary head's.
+
+    A network with auxiliary heads gives a tuple while it trains: its outputs, then theirs.
+
+    Source: Szegedy et al. 2015, "Going Deeper with Convolutions", arXiv:1409.4842, section 5.
+    """
+    if isinstance(outputs, Tensor):
+        return objective(outputs, targets, weights)
+    main, *aside = (objective(each, targets, weights) for each in outputs)
+    return torch.stack([main, *(AUXILIARY_SHARE * loss for loss in aside)]).sum()
 
 
 def make_objective(

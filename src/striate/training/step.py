@@ -10,6 +10,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from striate.training.batches import Batch
 from striate.training.learner import Learner
+from striate.training.objective import total_loss
 from striate.training.optimizers import set_learning_rate
 
 MASK = (1 << 64) - 1
@@ -63,7 +64,7 @@ def forward(learner: Learner, batch: Batch) -> Tensor:
     amp = learner.amp
     with torch.autocast(learner.device.type, amp) if amp else nullcontext():
         outputs = learner.network(batch.images)
-        return learner.objective(outputs, batch.targets, batch.weights)
+        return total_loss(learner.objective, outputs, batch.targets, batch.weights)
 
 
 def _seed_random_numbers(device: torch.device, seed: int) -> None:

@@ -1,6 +1,7 @@
 """Architectures by name: one family per file, each a builder and rows of data."""
 
 from fnmatch import fnmatchcase
+from types import ModuleType
 
 from striate.errors import unknown_name
 from striate.nn import Classifier
@@ -8,17 +9,30 @@ from striate.shapes import Pair, pair
 from striate.zoo import lenet, resnet, striatenet
 from striate.zoo._spec import ArchitectureSpec as ArchitectureSpec
 from striate.zoo._spec import table
+from striate.zoo.foreign import ForeignReport as ForeignReport
+from striate.zoo.foreign import load_foreign_state as load_foreign_state
+from striate.zoo.pyramid import FeatureMaps as FeatureMaps
 
-ARCHITECTURES = table(lenet.FAMILY, resnet.FAMILY, striatenet.FAMILY)
+FAMILIES: dict[str, ModuleType] = {
+    "lenet": lenet,
+    "resnet": resnet,
+    "striatenet": striatenet,
+}
+ARCHITECTURES = table(*(family.FAMILY for family in FAMILIES.values()))
 
 
 def create(
-    name: str, *, classes: int, channels: int = 3, image_size: int | Pair | None = None
+    name: str,
+    *,
+    classes: int | None = None,
+    channels: int | None = None,
+    image_size: int | Pair | None = None,
 ) -> Classifier:
     """A fresh network for images [N, channels, H, W]; `head(features(images))` [N, classes].
 
     Args:
         name: a key of `ARCHITECTURES`.
+        classes, channels: as in the source where not given, mostly 1000 and 3.
         image_size: pixels, or (height, width); networks that fit themselves to the image use it.
     Raises:
         UnknownName: no such architecture.
@@ -30,10 +44,24 @@ def create(
     if name not in ARCHITECTURES:
         raise unknown_name("architecture", name, ARCHITECTURES)
     spec = ARCHITECTURES[name]
+    classes = spec.classes if classes is None else classes
+    channels = spec.channels if channels is None else channels
     network = spec.build(classes=classes, in_channels=channels, image_size=image_size)
     size = None if image_size is None else [*pair(image_size)]
     network.made_by = {"name": name, "classes": classes, "channels": channels, "image_size": size}
     return network
+
+
+def family_of(name: str) -> str:
+    """The family, a key of `FAMILIES`, that an architecture is a member of.
+
+    >>> family_of("resnet50")
+    'resnet'
+    """
+    for family, module in FAMILIES.items():
+        if any(spec.name == name for spec in module.FAMILY):
+            return family
+    raise unknown_name("architecture", name, ARCHITECTURES)
 
 
 def list(pattern: str = "*") -> tuple[str, ...]:

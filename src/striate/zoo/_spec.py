@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Literal
 
-from striate.errors import ShapeError, UsageError
+from striate.errors import UsageError
 from striate.nn import Classifier
+from striate.nn.classifier import too_small
 from striate.shapes import Pair, pair
 
 
@@ -15,21 +17,36 @@ class ArchitectureSpec:
     Args:
         make: builder taking `classes`, `in_channels` and, where `sized`, `image_size`.
         image_size: pixels, height = width, as in the source.
-        stride: input pixels per pixel of the last feature map, at `image_size`.
-        params: weights with `classes` outputs, `channels` input channels and `image_size`.
+        stride: input pixels per pixel of the last feature map; None where features are no map.
+        params: weights with `classes` outputs, `channels` input channels and `image_size`,
+            auxiliary heads included.
+        year: of the paper's first version.
+        multiply_adds: of convolutions and dense layers for one image of `image_size`, in
+            evaluation; three to four digits as published.
+        receptive_field: pixels of the image that a unit of the last feature map sees along an
+            axis; None where that is the whole image whatever its size (gates, attention).
+        top5: error on the ILSVRC test or validation set as the source gives it, percent; None
+            where it took no part. `top5_of` says which set, how many networks and crops.
         sized: the builder fits the network to the image size.
         smallest: pixels; the shortest side of an image that leaves a feature map.
+        task: what the outputs are: [N, classes], or [N, classes, H, W].
     """
 
     name: str
     make: Callable[..., Classifier]
     image_size: int
-    stride: int
+    stride: int | None
     params: int
+    year: int
+    multiply_adds: int
+    receptive_field: int | None
+    top5: float | None = None
+    top5_of: str = ""
     classes: int = 1000
     channels: int = 3
     sized: bool = False
     smallest: int = 1
+    task: Literal["classification", "segmentation"] = "classification"
 
     def build(
         self,
@@ -48,9 +65,10 @@ class ArchitectureSpec:
         in_channels = self.channels if in_channels is None else in_channels
         size = pair(self.image_size if image_size is None else image_size)
         self._check(classes, in_channels, size)
-        if self.sized:
-            return self.make(classes=classes, in_channels=in_channels, image_size=size)
-        return self.make(classes=classes, in_channels=in_channels)
+        options = {"image_size": size} if self.sized else {}
+        network = self.make(classes=classes, in_channels=in_channels, **options)
+        network.smallest = self.smallest
+        return network
 
     def _check(self, classes: int, in_channels: int, size: Pair) -> None:
         for what, number in [("classes", classes), ("channels", in_channels)]:
@@ -60,12 +78,7 @@ class ArchitectureSpec:
                     f"{self.name}: {what} must be 1 or more, got {what}={number}.",
                 )
         if min(size) < self.smallest:
-            raise ShapeError(
-                "shape-image-too-small",
-                f"{self.name} needs images of at least {self.smallest}×{self.smallest} pixels, "
-                f"got {size[0]}×{size[1]}.",
-                "Enlarge the images or choose a network for small ones, such as striatenet.",
-            )
+            raise too_small(self.name, self.smallest, *size)
 
 
 def table(*families: Iterable[ArchitectureSpec]) -> dict[str, ArchitectureSpec]:

@@ -55,5 +55,8 @@ FAMILY = (
         channels=1,
         sized=True,
         smallest=16,
+        year=1998,
+        multiply_adds=416_520,
+        receptive_field=16,
     ),
 )

@@ -18,7 +18,7 @@ Block = Callable[[int, int, int], Residual]  # (in_channels, width, stride) -> b
 
 def basic(in_channels: int, width: int, stride: int) -> Residual:
     """Two 3x3 convolutions; the first strides."""
-    last = conv_norm(width, width, 3, act=False, gamma=0)
+    last = conv_norm(width, width, 3, act=None, gamma=0)
     branch = nn.Sequential(conv_norm(in_channels, width, 3, stride), last)
     return Residual(branch, in_channels, width, stride)
 
@@ -26,7 +26,7 @@ def basic(in_channels: int, width: int, stride: int) -> Residual:
 def bottleneck(in_channels: int, width: int, stride: int) -> Residual:
     """1x1 narrows, 3x3 strides, 1x1 widens to 4 * width."""
     first, middle = conv_norm(in_channels, width, 1), conv_norm(width, width, 3, stride)
-    last = conv_norm(width, 4 * width, 1, act=False, gamma=0)
+    last = conv_norm(width, 4 * width, 1, act=None, gamma=0)
     return Residual(nn.Sequential(first, middle, last), in_channels, 4 * width, stride)
 
 
@@ -46,12 +46,23 @@ def resnet(block: Block, depths: Sequence[int], classes: int, in_channels: int) 
 
 
 FAMILY = tuple(
-    ArchitectureSpec(name, partial(resnet, block, depths), image_size=224, stride=32, params=params)
-    for name, block, depths, params in [
-        ("resnet18", basic, (2, 2, 2, 2), 11_689_512),
-        ("resnet34", basic, (3, 4, 6, 3), 21_797_672),
-        ("resnet50", bottleneck, (3, 4, 6, 3), 25_557_032),
-        ("resnet101", bottleneck, (3, 4, 23, 3), 44_549_160),
-        ("resnet152", bottleneck, (3, 8, 36, 3), 60_192_808),
+    ArchitectureSpec(
+        name,
+        partial(resnet, block, depths),
+        image_size=224,
+        stride=32,
+        params=params,
+        year=2015,
+        multiply_adds=work,
+        receptive_field=field,
+        top5=top5,
+        top5_of="validation, single model, 10 crops" if top5 else "",
+    )
+    for name, block, depths, params, work, field, top5 in [
+        ("resnet18", basic, (2, 2, 2, 2), 11_689_512, 1_814_000_000, 435, None),
+        ("resnet34", basic, (3, 4, 6, 3), 21_797_672, 3_664_000_000, 899, 7.46),
+        ("resnet50", bottleneck, (3, 4, 6, 3), 25_557_032, 4_089_000_000, 427, 6.71),
+        ("resnet101", bottleneck, (3, 4, 23, 3), 44_549_160, 7_801_000_000, 971, 6.05),
+        ("resnet152", bottleneck, (3, 8, 36, 3), 60_192_808, 11_514_000_000, 1451, 5.71),
     ]
 )

@@ -47,7 +47,7 @@ def striatenet(classes: int, in_channels: int, image_size: Pair) -> Classifier:
     features.add_module("stem", conv_norm(in_channels, channels, 3, plan.stem))
     for stage, stride in enumerate(plan.strides):
         width = WIDTH * 2**stage
-        last = conv_norm(width, width, 3, act=False, gamma=0)
+        last = conv_norm(width, width, 3, act=None, gamma=0)
         branch = nn.Sequential(conv_norm(channels, width, 3, stride), last)
         features.add_module(f"stage{stage + 1}", Residual(branch, channels, width, stride))
         channels = width
@@ -56,6 +56,14 @@ def striatenet(classes: int, in_channels: int, image_size: Pair) -> Classifier:
 
 FAMILY = (
     ArchitectureSpec(
-        "striatenet", striatenet, image_size=224, stride=32, params=1_484_488, sized=True
+        "striatenet",
+        striatenet,
+        image_size=224,
+        stride=32,
+        params=1_484_488,
+        year=2026,
+        multiply_adds=206_981_120,
+        receptive_field=87,
+        sized=True,
     ),
 )
