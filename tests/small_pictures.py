@@ -11,6 +11,7 @@ from striate.tasks.train import run
 
 COLOURS = ("blue", "green", "red")
 EACH = 14  # usable pictures of a class
+SMALL = {"epochs": 2, "batch_size": 8, "model": "striatenet", "workers": 0, "device": "cpu"}
 
 
 def picture(colour: str, number: int) -> Image.Image:
@@ -36,8 +37,7 @@ def write_pictures(root: Path, each: int = EACH, colours: tuple[str, ...] = COLO
 
 def small_request(data: Path | str, output_dir: Path | None = None, **options: object):
     """Two epochs of a small network, one thread."""
-    small = {"epochs": 2, "batch_size": 8, "model": "striatenet", "workers": 0, "device": "cpu"}
-    return TrainRequest(data=str(data), output_dir=output_dir, **{**small, **options})
+    return TrainRequest(data=str(data), output_dir=output_dir, **{**SMALL, **options})
 
 
 def train_small(data: Path | str, output_dir: Path | None = None, **options: object) -> Run:

@@ -43,7 +43,7 @@ def test_the_array_is_not_changed():
     ("x", "shape", "words"),
     [
         (np.zeros((2, 28, 28, 3)), (28, 28, 1), r"of shape \(28, 28, 1\), got .* \(28, 28, 3\)"),
-        (np.zeros((2, 3, 28, 28)), (28, 28, 3), r"got rows of shape \(3, 28, 28\).*\(N, height"),
+        (np.zeros((2, 3, 28, 28)), (28, 28, 3), r"got images of shape \(3, 28, 28\).*\(N, height"),
         (
             torch.zeros(2, 28, 28, 3),
             (28, 28, 3),
@@ -68,7 +68,7 @@ def test_images_of_several_sizes_make_no_array():
 
 
 def test_texts_are_no_images():
-    with pytest.raises(DataError, match="must be numbers, got an array of <U1"):
+    with pytest.raises(DataError, match="must be numbers, got words such as 'a'"):
         input_tensor(np.array(["a", "b"]))
 
 

@@ -134,7 +134,7 @@ def test_what_is_no_picture_is_refused(model, given):
 
 
 def test_a_wrong_shape_names_both_shapes(sequential):
-    with pytest.raises(ShapeError, match=r"shape \(8, 8, 1\), got rows of shape \(9, 8, 1\)"):
+    with pytest.raises(ShapeError, match=r"shape \(8, 8, 1\), got images of shape \(9, 8, 1\)"):
         sequential.predict(images(2, (9, 8, 1)))
     with pytest.raises(ShapeError, match=r"x is one image of shape \(8, 8, 1\).*x\[None\]"):
         sequential.predict(images(1)[0])
@@ -219,6 +219,37 @@ def test_a_sigmoid_of_a_number_stays():
     assert len(model.logits_network) == 1
 
 
+@pytest.mark.parametrize("units", [1, 3])
+@pytest.mark.parametrize("kind", ["list", "graph"])
+def test_what_a_model_says_before_it_is_compiled_is_what_its_last_layer_gives(kind, units):
+    """A sigmoid takes each output for itself; over one unit a softmax would always say 1."""
+    x = images(20, (4,))
+    start = layers.Input((4,))
+    last = layers.Dense(units, activation="sigmoid")
+    model = Model(inputs=start, outputs=last(start)) if kind == "graph" else Sequential([last])
+    if kind == "list":
+        model.build((4,))
+    assert model.task == "multi_label"
+    with torch.no_grad():
+        expected = model.network(torch.tensor(x).float()).numpy()
+    assert model.predict(x) == pytest.approx(expected, abs=1e-6)
+    assert expected.std() > 0.01
+    model.task = "single_label"
+    assert model.predict(x).sum(axis=1) == pytest.approx(1)
+
+
+def test_a_loss_outranks_the_last_layer_and_a_layer_that_is_added_tells_anew(tmp_path):
+    model = Sequential([layers.Input((4,)), layers.Dense(2, activation="sigmoid")])
+    saved = load(model.save(tmp_path / "m"))
+    assert saved.task == "multi_label"
+    assert np.array_equal(saved.predict(images(6, (4,))), model.predict(images(6, (4,))))
+    model.add(layers.Dense(3, activation="softmax"))
+    assert model.task == "single_label"
+    model.add(layers.Dense(1, activation="sigmoid"))
+    model.compile(loss="mse")
+    assert model.task == "regression"
+
+
 def test_one_sigmoid_tells_two_classes():
     x = images(64, (4,))
     y = (x[:, 0] > 0).astype(int)
@@ -241,8 +272,14 @@ def test_the_seed_fixes_the_first_weights():
         return Sequential([layers.Input((4,)), layers.Dense(3)], **options).network[0].weight
 
     state = torch.get_rng_state()
-    assert torch.equal(weights(), weights())
-    assert not torch.equal(weights(), weights(seed=1))
+
+    def drawn(**options):
+        x = layers.Input((4,))
+        return Model(inputs=x, outputs=layers.Dense(3)(x), **options).network.dense_1.weight
+
+    for made in (weights, drawn):
+        assert torch.equal(made(), made())
+        assert not torch.equal(made(), made(seed=1))
     assert torch.equal(torch.get_rng_state(), state)
 
 

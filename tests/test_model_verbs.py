@@ -146,6 +146,30 @@ def test_several_losses_are_summed_as_torch_would():
     assert history["loss"][0] == pytest.approx(expected.item(), rel=1e-5)
 
 
+def test_the_order_of_losses_changes_no_number():
+    """Each loss takes logits or the whole output by its own kind, whatever the first one takes."""
+
+    def rows(turned):
+        x = layers.Input((8, 8, 1))
+        y = layers.Flatten()(x)
+        ends = [layers.Dense(3, activation="softmax", name="kind")(y)]
+        ends.append(layers.Dense(1, name="age")(y))
+        both = ["sparse_categorical_crossentropy", "mse"]
+        order = slice(None, None, -1 if turned else 1)
+        model = st.Model(inputs=x, outputs=ends[order])
+        weight = np.random.default_rng(0).normal(0, 0.1, (3, 64))
+        with torch.no_grad():
+            for tensor in model.network.parameters():
+                tensor.fill_(0.01)
+            model.network.kind.weight.copy_(torch.from_numpy(weight))
+        model.compile("sgd", both[order])
+        loss = model.fit(IMAGES, [LABELS, AGES][order], batch_size=90, verbose=False).history
+        return loss["loss"][0], *model.predict(IMAGES)[order]
+
+    for one, other in zip(rows(False), rows(True), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [

@@ -1,6 +1,6 @@
-"""How a network is written down as data, and built again from it."""
+"""Where a network comes from: given, built from symbols, or from the data it was written as."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +8,42 @@ import torch
 from torch import nn
 
 from striate import layers, zoo
-from striate.errors import FileError
+from striate.errors import FileError, UsageError
+from striate.layers import Symbolic
 from striate.nn import GraphNetwork
+from striate.training import channels_last
+
+
+def given_or_built(
+    network: nn.Module | None,
+    inputs: Symbolic | Sequence[Symbolic] | None,
+    outputs: Symbolic | Sequence[Symbolic] | None,
+    seed: int,
+) -> nn.Module:
+    """The network that was given, or built from symbols with the first weights of a seed.
+
+    Its weights come to lie in memory with the channels last.
+
+    Raises:
+        UsageError: there is neither, or both.
+    """
+    if isinstance(network, nn.Module) and inputs is None and outputs is None:
+        given = network
+    elif network is None and inputs is not None and outputs is not None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            given = layers.graph(inputs, outputs).build()
+    else:
+        raise UsageError(
+            "model-no-network",
+            "Model takes a torch.nn.Module, or inputs= and outputs= by name, got "
+            f"{type(network).__name__}.",
+            "st.zoo.create(name, classes=…) makes a module, st.load(path) reads a model; write "
+            "st.Model(inputs=x, outputs=y) for layers that were called, st.Sequential([…]) for a "
+            "list.",
+        )
+    channels_last(given)
+    return given
 
 
 def architecture_card(network: nn.Module) -> dict[str, Any]:

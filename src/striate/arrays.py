@@ -38,6 +38,23 @@ def input_tensor(x: Any, *, input_shape: tuple[int, ...] | None = None) -> Tenso
     return tensor
 
 
+def holds_arrays(x: Any) -> bool:
+    """Whether it is an array or a tensor, or a list that has one."""
+    several = x if isinstance(x, list | tuple) else [x]
+    return any(isinstance(one, np.ndarray | Tensor) for one in several)
+
+
+def picture_arrays(x: Any, channels: int) -> list[NDArray[Any]]:
+    """An array of one or several pictures, or a list of them -> arrays [H, W, C] or [H, W]."""
+    if isinstance(x, list | tuple) and holds_arrays(x):
+        return [picture for one in x for picture in picture_arrays(one, channels)]
+    if isinstance(x, Tensor):
+        x = x.movedim(-3, -1).cpu().numpy()
+    x = number_array(x)
+    single = x.ndim == 2 or (x.ndim == 3 and x.shape[-1] == channels != 1)
+    return [x] if single else list(x)
+
+
 def row_shape(tensor: Tensor) -> tuple[int, ...]:
     """The shape of one row as people write it: (height, width, channels) or (features,).
 
@@ -86,16 +103,32 @@ def number_array(x: Any) -> NDArray[Any]:
     if array.dtype == object:
         raise ShapeError(
             "shape-ragged",
-            "The rows of the array differ in shape, so they make no batch.",
+            f"The rows of the array differ in shape{_two_shapes(x)}, so they make no batch.",
             "Resize the images to one size, or give files and a Preprocessing.",
         )
     if not np.issubdtype(array.dtype, np.number) and array.dtype != bool:
         raise DataError(
             "data-not-numbers",
-            f"Images must be numbers, got an array of {array.dtype}.",
+            f"Images must be numbers, got {_kind(array)}.",
             "Read the files first, or give their paths to st.train or predict.",
         )
     return array
+
+
+def _two_shapes(x: Any) -> str:
+    """Two of the shapes that rows have, where they can be told."""
+    try:
+        shapes = list(dict.fromkeys(np.shape(row) for row in x))
+    except (TypeError, ValueError):
+        return ""
+    return f", such as {shapes[0]} and {shapes[1]}" if len(shapes) > 1 else ""
+
+
+def _kind(array: NDArray[Any]) -> str:
+    """What an array that should hold numbers holds instead."""
+    if array.dtype.kind in "US" and array.size:
+        return f"words such as {str(array.flat[0])!r}"
+    return f"an array of {array.dtype}"
 
 
 def _check_batch_axis(
@@ -135,15 +168,19 @@ def _check_rows(tensor: Tensor, input_shape: tuple[int, ...]) -> None:
             )
         elif (found[2], found[0], found[1]) == expected:
             fix = "Torch tensors are (N, channels, height, width): x.permute(0, 3, 1, 2)."
+    what = "images" if len(expected) == 3 else "rows"
     raise ShapeError(
         "shape-input",
-        f"x: the network takes rows of shape {expected}, got rows of shape {found}.",
+        f"x: the network takes {what} of shape {expected}, got {what} of shape {found}.",
         fix,
     )
 
 
-def target_tensor(y: Any, task: Task, classes: int | None = None) -> Tensor:
+def target_tensor(y: Any, task: Task, classes: int | None = None, last: str = "") -> Tensor:
     """Labels as the loss takes them.
+
+    Args:
+        last: the name of the layer whose units are the classes, as `mistakes.last_layer` has it.
 
     Shape: single-label: integers [N] or one-hot (or soft) rows [N, classes] -> int64 [N] or
         float32 [N, classes]; multi-label 0/1 [N, classes] -> float32; numbers [N] or [N, 1] ->
@@ -155,7 +192,7 @@ def target_tensor(y: Any, task: Task, classes: int | None = None) -> Tensor:
     if array.dtype.kind not in "buif":
         raise DataError(
             "data-labels-not-numbers",
-            f"y: labels must be numbers (class numbers or one-hot rows), got {array.dtype}.",
+            f"y: labels must be numbers (class numbers or one-hot rows), got {_kind(array)}.",
             "Number the classes: classes, y = np.unique(y, return_inverse=True).",
         )
     if task == "regression":
@@ -166,12 +203,12 @@ def target_tensor(y: Any, task: Task, classes: int | None = None) -> Tensor:
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 2:
-        return _rows(array, classes)
-    _check_labels(array, classes)
+        return _rows(array, classes, last)
+    _check_labels(array, classes, last)
     return torch.from_numpy(array.astype(np.int64))
 
 
-def _check_labels(labels: NDArray[Any], classes: int | None) -> None:
+def _check_labels(labels: NDArray[Any], classes: int | None, last: str) -> None:
     if not len(labels):
         return
     least, most = float(labels.min()), float(labels.max())
@@ -195,16 +232,16 @@ def _check_labels(labels: NDArray[Any], classes: int | None) -> None:
         "data-label-beyond-classes",
         f"y: the labels go up to {int(most)}, but the network has {classes} outputs, for labels 0 "
         f"to {classes - 1}.",
-        f"Give the last layer {int(most) + 1} units.",
+        f"The last layer{last} needs {int(most) + 1} units.",
     )
 
 
-def _rows(array: NDArray[Any], classes: int | None) -> Tensor:
+def _rows(array: NDArray[Any], classes: int | None, last: str) -> Tensor:
     if classes is not None and array.shape[1] != classes:
         raise DataError(
             "data-label-width",
             f"y: the one-hot labels have {array.shape[1]} columns, the network {classes} outputs.",
-            f"Give the last layer {array.shape[1]} units.",
+            f"The last layer{last} needs {array.shape[1]} units.",
         )
     one_hot = np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all()
     if one_hot:

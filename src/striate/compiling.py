@@ -51,6 +51,10 @@ class Compiled:
             "Give one loss, or a list with one for each output.",
         )
 
+    def tasks_of(self, ends: Ends) -> tuple[Task, ...]:
+        """What each output is, as its loss says."""
+        return tuple(loss.task for loss in self.losses_of(ends))
+
     def metrics_of(self, loss: Loss) -> tuple[Metric, ...]:
         """The metrics of an output with this loss."""
         if self.metrics is None:
@@ -98,4 +102,19 @@ def compiled(
     )
     for name in how.metrics or ():
         scores.check_fits(scores.get(name), how.losses)
+    return how
+
+
+def needed(how: Compiled | None, verb: str) -> Compiled:
+    """What a verb cannot do without.
+
+    Raises:
+        UsageError: the model was not compiled.
+    """
+    if how is None:
+        raise UsageError(
+            "model-not-compiled",
+            f"{verb}: the model has no optimizer and loss yet.",
+            'Call model.compile(optimizer="adam", loss="categorical_crossentropy") first.',
+        )
     return how

@@ -12,9 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from striate.arrays import input_tensor
+from striate.arrays import input_tensor, picture_arrays
+from striate.data import Preprocessing
 from striate.errors import DataError
+from striate.nn import GraphNetwork
+from striate.predictions import Task
 from striate.shapes import Shape
+
+ENDED_BY: dict[str, Task] = {"softmax": "single_label", "sigmoid": "multi_label"}
 
 
 @dataclass(frozen=True)
@@ -68,11 +73,30 @@ class Ends:
         inputs: shapes as people write them; none where only the data will tell.
         outputs: names; one, "", for a network with one output.
         output_shapes: channels first, where there are several.
+        final_activations: what each output went through last, where that is known.
     """
 
     inputs: tuple[Shape, ...] = ()
     outputs: tuple[str, ...] = ("",)
     output_shapes: tuple[tuple[int, ...], ...] = ()
+    final_activations: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, network: nn.Module, input_shape: Shape | None) -> "Ends":
+        """The ends of a graph of layers; of another network, which has one input of this shape."""
+        if not isinstance(network, GraphNetwork):
+            return cls(() if input_shape is None else (input_shape,))
+        last = network.final_activations
+        if len(network.outputs) == 1:
+            return cls(network.input_shapes, final_activations=last)
+        return cls(network.input_shapes, network.output_names, network.output_shapes, last)
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """What each output is, as far as its last activation tells; else logits if it is alone."""
+        unknown: Task = "single_label" if len(self.outputs) == 1 else "regression"
+        finals = self.final_activations or ("",) * len(self.outputs)
+        return tuple(ENDED_BY.get(final, unknown) for final in finals)
 
     @property
     def several(self) -> bool:
@@ -87,14 +111,19 @@ class Ends:
         """The network as the loop wants it: one tensor in, one out."""
         return Packed(network, self.input_packing) if self.several else network
 
-    def images(self, x: Any) -> Tensor:
+    def images(self, x: Any, preprocessing: Preprocessing | None = None) -> Tensor:
         """What people hand in for all inputs, as one tensor.
 
+        Args:
+            preprocessing: of pictures, for a network with one input; tensors of floats have
+                been through it.
         Raises:
             DataError: not one array for each input, or the arrays differ in length.
             ShapeError: an array does not fit its input.
         """
         if len(self.inputs) < 2:
+            if preprocessing is not None and not (isinstance(x, Tensor) and x.is_floating_point()):
+                return preprocessing(picture_arrays(x, preprocessing.channels))
             return input_tensor(x, input_shape=self.inputs[0] if self.inputs else None)
         given = _each(x, len(self.inputs), "x", "input")
         tensors = [

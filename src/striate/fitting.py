@@ -1,6 +1,6 @@
 """`fit` and `evaluate` on arrays in memory: the Keras-like path through the one training loop."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -8,22 +8,21 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
 from striate import scores
-from striate.arrays import check_finite, target_tensor
+from striate.arrays import check_finite, row_shape, target_tensor
 from striate.compiling import Compiled
 from striate.data import TensorStore, TrainBatches
 from striate.ends import Ends, Packing
 from striate.errors import DataError, UsageError
 from striate.inference import BATCH_SIZE, device_of, network_outputs
 from striate.losses import Loss
-from striate.mistakes import check_outputs, warn_of_one_hot, warn_of_scale
+from striate.mistakes import check_outputs, last_layer, warn_of_one_hot, warn_of_scale
 from striate.nn import penalty
 from striate.report.live import watcher
 from striate.scores import Answers, Score
-from striate.training import EpochEnded, Event, OnEvent, fit, ignore, parse_recipe
+from striate.training import EpochEnded, Event, OneForEach, OnEvent, fit, ignore, parse_recipe
 
 ONE_END = Ends()
 
@@ -104,7 +103,7 @@ def fit_arrays(
     )
     with watcher() if settings.verbose else nullcontext(ignore) as watch:
         tally.watch = watch
-        fit(wrapped, batches, tally.objective, recipe, on_event=tally)
+        fit(wrapped, batches, OneForEach(tally.objective, tally.loss), recipe, on_event=tally)
     return History(tally.history)
 
 
@@ -158,18 +157,23 @@ class _Tally:
 
     def objective(self, outputs: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
         """The compiled losses, each averaged over the batch, and the penalties on weights."""
-        total = penalty(self.network, self.how.kernel_regularizer).to(outputs.device)
-        for name, loss, output, target in zip(
-            self.ends.outputs,
-            self.how.losses_of(self.ends),
-            self.ends.split(outputs),
-            self.packing.unpack(targets),
-            strict=True,
-        ):
+        for name, loss, output, target in self._ends(outputs, targets):
+            self._count(name, loss, output.detach(), target)
+        weighty = penalty(self.network, self.how.kernel_regularizer).to(outputs.device)
+        return weighty + self.loss(outputs, targets, weights)
+
+    def loss(self, outputs: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+        """The compiled losses alone, each averaged over the batch."""
+        total = torch.zeros((), device=outputs.device)
+        for _, loss, output, target in self._ends(outputs, targets):
             each = loss(output, target, from_logits=True)
             total = total + (each.mean() if weights is None else (each * weights).mean())
-            self._count(name, loss, output.detach(), target)
         return total
+
+    def _ends(self, outputs: Tensor, targets: Tensor) -> Iterator[tuple[str, Loss, Tensor, Tensor]]:
+        """Name, loss, values and targets of each output."""
+        losses, each = self.how.losses_of(self.ends), self.ends.split(outputs)
+        return zip(self.ends.outputs, losses, each, self.packing.unpack(targets), strict=True)
 
     def _count(self, name: str, loss: Loss, outputs: Tensor, targets: Tensor) -> None:
         answers = Answers(loss.task, outputs, targets)
@@ -202,20 +206,23 @@ def _checked(network: nn.Module, how: Compiled, ends: Ends, images: Tensor, y: A
         raise DataError(
             "data-no-images", "x is empty: there are no images.", "Give at least one image."
         )
+    if images.ndim < 2:
+        row_shape(images)  # says that these are no rows
     check_finite(images, "x")
     probe = torch.from_numpy(network_outputs(network, [images[:1]]))
     targets = []
+    last = "" if ends.several else last_layer(network)
     for loss, outputs, one in zip(
         how.losses_of(ends), ends.split(probe), ends.targets(y), strict=True
     ):
         check_outputs(network, loss, outputs)
         warn_of_one_hot(one, loss)
-        targets.append(_targets(one, loss, outputs, len(images)))
+        targets.append(_targets(one, loss, outputs, len(images), last))
     return Rows(images, targets)
 
 
-def _targets(y: Any, loss: Loss, outputs: Tensor, images: int) -> Tensor:
-    targets = target_tensor(y, loss.task, outputs.shape[1] if outputs.ndim == 2 else None)
+def _targets(y: Any, loss: Loss, outputs: Tensor, images: int, last: str) -> Tensor:
+    targets = target_tensor(y, loss.task, outputs.shape[1] if outputs.ndim == 2 else None, last)
     if len(targets) != images:
         raise DataError(
             "data-lengths",
@@ -263,6 +270,8 @@ def _class_weights(
 
 def _hold_out(rows: Rows, share: float, how: Compiled, seed: int) -> tuple[Rows, Rows]:
     """A random share of the rows, every class in proportion where there is one class a row."""
+    from sklearn.model_selection import train_test_split  # here, since it takes a second
+
     if not 0 < share < 1:
         raise UsageError(
             "usage-validation-split",

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from striate.explain import evaluating
 from striate.predictions import Task
+from striate.summaries import why_refused
 
 BATCH_SIZE = 64  # the same everywhere: the same images in the same batches give the same bits
 
@@ -19,13 +20,26 @@ def network_outputs(network: nn.Module, batches: Iterable[Tensor]) -> NDArray[np
 
     Shape: batches of [N, C, H, W] -> [n, classes] ([n] where the network gives one number).
     The network is left in the mode it was found in.
+    Raises:
+        ShapeError: the images do not fit a module; it is named, with the fix.
     """
     device = device_of(network)
     found: list[Tensor] = []
     with evaluating(network), torch.inference_mode():
         for images in batches:
-            found.append(network(images.to(device, non_blocking=True)).float().cpu())
+            found.append(_forward(network, images.to(device, non_blocking=True)).float().cpu())
     return torch.cat(found).numpy() if found else np.zeros((0,), np.float32)
+
+
+def _forward(network: nn.Module, images: Tensor) -> Tensor:
+    try:
+        return network(images)
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, ValueError, IndexError):
+        if reason := why_refused(network, images):
+            raise reason from reason.__cause__
+        raise
 
 
 def device_of(network: nn.Module) -> torch.device:

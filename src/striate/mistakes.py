@@ -13,12 +13,21 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from striate.errors import ShapeError, StriateWarning, UsageError
-from striate.layers import Layer
+from striate.layers import Layer, graph_from_json
 from striate.losses import Loss
+from striate.nn import GraphNetwork
 from striate.shapes import written
 
 Chain = Sequence[tuple[str, Layer]]  # layers with their names, from the first to the output
 LARGEST = 32.0  # values of images that were brought near 0..1 stay below; 16 is scikit-learn's
+
+
+def graph_chains(network: nn.Module) -> list[Chain]:
+    """The layers that lead to each output of a graph of layers; none of other networks."""
+    if not isinstance(network, GraphNetwork) or not network.described:
+        return []
+    described = graph_from_json(network.described)
+    return [described.chain(name) for name in described.outputs]
 
 
 def check_last_layer(chain: Chain, loss: Loss) -> None:
@@ -123,6 +132,32 @@ def warn_of_one_hot(y: Any, loss: Loss) -> None:
                 'Use loss="categorical_crossentropy", or y.argmax(axis=1).',
             ),
         )
+
+
+def not_a_layer(thing: Any, number: int) -> UsageError:
+    """The error for what was given as the layer of that number and is none."""
+    name = thing.__name__ if isinstance(thing, type) else type(thing).__name__
+    got, fix = repr(thing), "Write for example layers.Flatten()."
+    if isinstance(thing, type):
+        got, fix = f"the class {name}", f"Write {name}() with parentheses."
+    elif isinstance(thing, nn.Module):
+        got = f"the torch module {thing!r}"
+        fix = "Use a layer of striate.layers, or st.Model(network) for a torch network."
+    return UsageError(
+        "model-not-a-layer",
+        f"Sequential: layer {number} must be one of striate.layers, got {got}.",
+        fix,
+    )
+
+
+def last_layer(network: nn.Module) -> str:
+    """The layer that gives the outputs, to be said after "the last layer".
+
+    >>> last_layer(nn.Sequential(nn.Flatten(), nn.Linear(64, 3)))
+    ", '1' (Linear),"
+    """
+    name, module = list(network.named_modules())[-1]
+    return f", {name!r} ({type(module).__name__})," if name else ""
 
 
 def _tell(warning: StriateWarning) -> None:

@@ -7,7 +7,7 @@ code, an import name, a path or a URL, and no pickle is ever read.
 
 import hashlib
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,38 @@ _FOREIGN = {  # how the files of other programs begin
     b"\x1f\x8b": "a gzip archive",
     b"7z\xbc\xaf": "a 7z archive",
 }
+
+
+def model_card(
+    *,
+    architecture: Mapping[str, Any],
+    task: str = "single_label",
+    classes: Sequence[str] = (),
+    preprocessing: Mapping[str, Any] | None = None,
+    temperature: float = 1.0,
+    target_scale: tuple[float, float] = (0.0, 1.0),
+    compiled: Mapping[str, Any] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Everything that a model file says besides its tensors.
+
+    Args:
+        architecture: the layers, or the name and arguments in the zoo; see `architecture_card`.
+        temperature: divides the logits, so that probabilities are calibrated.
+        target_scale: mean and deviation that a regression's outputs are scaled back with.
+        compiled: optimizer, loss and metrics, where the model was compiled.
+        provenance: where the weights come from.
+    """
+    return {
+        "architecture": dict(architecture),
+        "task": task,
+        "classes": list(classes),
+        "preprocessing": preprocessing,
+        "temperature": temperature,
+        "target_scale": list(target_scale),
+        "compiled": compiled,
+        "provenance": dict(provenance or {}),
+    }
 
 
 def write_model_file(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """A model as a list of layers."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -9,9 +10,10 @@ from torch import nn
 from striate import layers as layer_vocabulary
 from striate.arrays import input_tensor, row_shape
 from striate.data import Preprocessing
-from striate.errors import DataError, ShapeError, UsageError
+from striate.ends import Ends
+from striate.errors import DataError, ShapeError
 from striate.layers import Layer
-from striate.mistakes import Chain
+from striate.mistakes import Chain, not_a_layer
 from striate.model import Model
 from striate.training import channels_last
 
@@ -57,12 +59,7 @@ class Sequential(Model):
             ShapeError: the layer does not fit what comes before it; the model stays as it was.
         """
         if not isinstance(layer, Layer):
-            raise UsageError(
-                "model-not-a-layer",
-                f"Sequential: layer {len(self.layers) + 1} must be one of striate.layers, got "
-                f"{layer!r}.",
-                "Write layers.Flatten() with parentheses; a torch module goes into st.Model.",
-            )
+            raise not_a_layer(layer, len(self.layers) + 1)
         stack = [*self.layers, layer]
         if (shape := layer_vocabulary.declared_input_shape(stack)) is not None:
             layer_vocabulary.infer(stack, shape)
@@ -93,6 +90,11 @@ class Sequential(Model):
         whole = self.network
         stripped = final in ("softmax", "sigmoid") and self.task != "regression"
         return whole[:-1] if stripped else whole
+
+    @property
+    def _ends(self) -> Ends:
+        final = layer_vocabulary.final_activation(self.layers)
+        return replace(super()._ends, final_activations=(final,))
 
     @property
     def input_shape(self) -> tuple[int, ...] | None:

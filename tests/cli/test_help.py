@@ -75,7 +75,9 @@ def test_the_version(capsys):
     assert capsys.readouterr().out.strip() == __version__
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["data", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["data", "--help"], ["trian"], ["data", "chekc"]]
+)
 def test_help_loads_nothing_heavy(arguments):
     code = (
         f"import sys\nfrom striate.cli import run\nrun({arguments})\n"

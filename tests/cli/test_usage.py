@@ -15,8 +15,9 @@ def _elsewhere(tmp_path, monkeypatch):
 
 
 MISTAKES = [  # arguments, exit code, words of the message
-    ("trian digits", 2, 'Unknown command "trian". Did you mean "train"'),
-    ("data chekc x", 2, 'Did you mean "check"'),
+    ("trian digits", 2, "No command is named 'trian'.\nDid you mean 'train'?"),
+    ("data chekc x", 2, "No command is named 'chekc'.\nDid you mean 'check'?"),
+    ("xyz", 2, "No command is named 'xyz'.\nKnown: compare, data, evaluate, "),
     ("train", 2, "DATA is missing.\nUsage: striate train DATA [KEY=VALUE…] [OPTIONS]"),
     ("compare a", 2, "RUN_B is missing.\nUsage: striate compare RUN_A RUN_B"),
     ("predict", 2, "RUN is missing."),
@@ -57,6 +58,21 @@ def test_a_mistake_is_told_in_a_sentence(typed, code, words, capsys, tmp_path):
     assert err.rstrip().endswith("]")  # the stable code
     assert "Traceback" not in err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("just words", "s.csv: columns are path,label,split,group."),
+        ("path,label,split,group\na.png,red,holdout,\n", "splits are train, val, test"),
+        ("path,label,split,group\na.png,red,train,\n", "s.csv is the split of other data: 42 of"),
+    ],
+)
+def test_a_split_that_does_not_fit_is_bad_data(text, words, pictures, capsys, tmp_path):
+    (tmp_path / "s.csv").write_text(text)
+    assert run(["train", str(pictures), "--split", "s.csv", "--model", "striatenet", "-q"]) == 3
+    assert words in capsys.readouterr().err
+    assert not list(tmp_path.rglob("recipe.yaml"))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from data.pictures import write
 from striate.data import check, open_dataset, read_split, split, split_findings, write_split
 from striate.data.check import CheckReport
 from striate.data.dataset import column
-from striate.errors import DataError, FileError, UsageError
+from striate.errors import DataError, UsageError
 
 
 def arrays(labels, groups=None, splits=None):
@@ -163,14 +163,14 @@ def test_a_split_of_other_data_is_refused(tmp_path):
     data = divided(arrays([0, 1] * 30))
     write_split(data.select(range(50)), path)
     with pytest.raises(
-        FileError, match=r"10 of 60 images are not in it \(first: 00050\)"
+        DataError, match=r"10 of 60 images are not in it \(first: 00050\)"
     ) as caught:
         read_split(data, path)
     assert caught.value.code == "data-split-ids"
     write_split(data, path)
-    with pytest.raises(FileError, match=r"20 of its rows have no image \(first: 00040\)"):
+    with pytest.raises(DataError, match=r"20 of its rows have no image \(first: 00040\)"):
         read_split(data.select(range(40)), path)
-    with pytest.raises(FileError, match="60 of 60 labels have changed"):
+    with pytest.raises(DataError, match="60 of 60 labels have changed"):
         read_split(replace(data, classes=("1", "0")), path)
 
 
@@ -181,9 +181,9 @@ def test_a_split_of_other_data_is_refused(tmp_path):
 )  # fmt: skip
 def test_what_is_no_split_file_is_refused(tmp_path, text):
     (tmp_path / "split.csv").write_text(text)
-    with pytest.raises(FileError):
+    with pytest.raises(DataError):
         read_split(arrays([0, 1]), tmp_path / "split.csv")
-    with pytest.raises(FileError, match="cannot be read"):
+    with pytest.raises(DataError, match="cannot be read"):
         read_split(arrays([0, 1]), tmp_path / "none.csv")
 
 

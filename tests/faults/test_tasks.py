@@ -80,7 +80,7 @@ def test_every_way_to_a_picture_gives_the_same_bits(
         seen.append([])
         return network_outputs(network, (seen[-1].append(b.clone()) or b for b in batches))
 
-    for user in ("striate.tasks.judging", "striate.model"):
+    for user in ("striate.tasks.judging", "striate.answering"):
         monkeypatch.setattr(f"{user}.network_outputs", spy)
 
     dataset = open_dataset(two_hundred)

@@ -31,6 +31,21 @@ def test_a_perfect_result_on_few_images() -> None:
     )
 
 
+def test_nearly_all_of_very_many_is_not_all() -> None:
+    near = {"value": 1 - 1e-8, "low": 1 - 2e-7, "high": 1 - 1e-12, "n": 10**8}
+    judged = {
+        "metrics": {"accuracy": near},
+        "per_class": [{"class": name, "support": 9, "recall": near} for name in "ab"],
+        "confusion_matrix": [[9, 0], [1, 9]],
+        "baseline": {"n": 10**8, "class": "a", "accuracy": 1e-8},
+        "notes": [],
+    }
+    said = verdict("single_label", judged)
+    assert "on 99,999,999 of 100,000,000 test images: 99.9999 % (99.9999–100 %, 95 %" in said
+    assert "recall 99.9999 %" in said
+    assert "right on 0.0001 %" in said
+
+
 def test_no_better_than_a_guess() -> None:
     said = single([[80, 10], [15, 5]], ["cat", "dog"])
     assert "cat, would be right on 81.8 %: the network is not shown to be better than that." in said

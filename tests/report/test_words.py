@@ -47,7 +47,18 @@ def test_markup_is_not_escaped_twice_and_strings_always_once() -> None:
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(0.985, "98.5"), (1.0, "100"), (0.0, "0"), (0.9996, "99.96"), (0.0004, "0.04"), (0.5, "50")],
+    [
+        (0.985, "98.5"),
+        (1.0, "100"),
+        (0.0, "0"),
+        (0.9996, "99.96"),
+        (0.0004, "0.04"),
+        (0.5, "50"),
+        (0.99999999, "99.9999"),
+        (1e-8, "0.0001"),
+        (1 - 1e-15, "100"),
+        (1e-15, "0"),
+    ],
 )
 def test_percent(value: float, said: str) -> None:
     assert percent(value) == f"{said}\u202f%"

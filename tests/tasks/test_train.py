@@ -188,7 +188,7 @@ def test_a_network_of_ones_own(pictures):
     ("network", "words"),
     [
         (Own(5), r"Own gives \[2, 5\] for two images, the data need \[2, 3\].*3 outputs"),
-        (nn.Sequential(nn.Flatten(), nn.Linear(7, 3)), r"Sequential cannot take images \[2, 3, "),
+        (nn.Sequential(nn.Flatten(), nn.Linear(7, 3)), r"'1' \(Linear\) takes 7 features"),
         (nn.Identity(), r"Identity gives \[2, 3, \d+, \d+\]"),
     ],
 )

@@ -7,10 +7,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnknownCommandError
 
 from striate import __version__
-from striate.errors import StriateError, UsageError
+from striate.errors import StriateError, UsageError, unknown_name
 
 INTERRUPTED = 130
 START = "Start with: striate train digits"
@@ -35,6 +35,7 @@ def application() -> App:
     app.command("striate.cli.compare:compare", help="Tell whether one run is better than another.")
     app.command("striate.cli.filter:filter_", name="filter", help="Run a kernel over a picture.")
     app.command("striate.cli.summary:summary", help="Layers, weights, work, view; draw them.")
+    app.command("striate.cli.zoo:zoo", help="The architectures: facts, stories, published weights.")
     data = App(name="data", help="Look at a data set before training on it.")
     data.command("striate.cli.data:check", help="Open every file; report and exclude what is bad.")
     data.command("striate.cli.data:split", help="Part a data set into train, val and test.")
@@ -68,8 +69,12 @@ def run(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _unreadable(error: CycloptsError) -> UsageError:
+def _unreadable(error: CycloptsError) -> StriateError:
     """The error for arguments that cyclopts cannot read."""
+    if isinstance(error, UnknownCommandError) and error.app and error.unused_tokens:
+        # not by str(error), which imports every verb to see which may be shown
+        names = [name for name in error.app if not name.startswith("-")]
+        return unknown_name("command", error.unused_tokens[0], names)
     verb = " ".join(["striate", *(error.command_chain or ())])
     what = str(error).removeprefix(f'Command "{verb.removeprefix("striate ")}" ')
     return UsageError("usage-command", what[:1].upper() + what[1:], f"See {verb} --help")

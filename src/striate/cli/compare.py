@@ -7,6 +7,7 @@ from striate.tasks.request import CompareRequest
 
 
 def answer(request: CompareRequest, output: Output) -> None:
+    """The comparison in a sentence, and what it does not say."""
     found = carry_out(request)
     if output.json_output:
         print_json(found)

@@ -9,6 +9,7 @@ from striate.tasks.request import DataCheckRequest, DataSplitRequest
 
 
 def answer_check(request: DataCheckRequest, output: Output) -> int:
+    """What the check found; exit code 3 where nobody should train on it."""
     with progress(output) as watch:
         checked = tasks.check(request, on_event=watch)
     if output.json_output:
@@ -19,6 +20,7 @@ def answer_check(request: DataCheckRequest, output: Output) -> int:
 
 
 def answer_split(request: DataSplitRequest, output: Output) -> None:
+    """Where split.csv lies, and how many images each part has."""
     with progress(output) as watch:
         parted = tasks.part(request, on_event=watch)
     if output.json_output:

@@ -8,6 +8,7 @@ from striate.tasks.request import EvaluateRequest
 
 
 def answer(request: EvaluateRequest, output: Output) -> None:
+    """The verdict with its scores, and where the page lies."""
     with progress(output) as watch:
         found = carry_out(request, on_event=watch)
     if output.json_output:

@@ -7,6 +7,7 @@ from striate.tasks.request import FilterRequest
 
 
 def answer(request: FilterRequest, output: Output) -> None:
+    """The path of the picture that was drawn."""
     filtered = carry_out(request)
     if output.json_output:
         print_json(filtered.to_json())

@@ -21,6 +21,7 @@ NOT_READ_SHOWN = 20
 
 
 def answer(request: PredictRequest, output: Output) -> int:
+    """A line an image, or a CSV; on standard error what could not be read, and then exit code 3."""
     with progress(output) as watch:
         found = carry_out(request, on_event=watch)
     if output.json_output:

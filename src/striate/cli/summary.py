@@ -7,6 +7,7 @@ from striate.tasks.summary import carry_out
 
 
 def answer(request: SummaryRequest, output: Output) -> None:
+    """The table of layers, and where the drawing lies."""
     found = carry_out(request)
     if output.json_output:
         print_json({"name": found.name, **found.summary.to_json()})

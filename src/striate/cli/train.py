@@ -8,6 +8,7 @@ from striate.tasks.train import run as carry_out
 
 
 def answer(request: TrainRequest, output: Output) -> int:
+    """The verdict with its scores; of an interrupted run, how to go on and its exit code."""
     with progress(output) as watch:
         run = carry_out(request, on_event=watch)
     if run.outcome == "interrupted":

@@ -14,7 +14,7 @@ from striate.data.check import CheckReport, usable
 from striate.data.dataset import SPLITS, Dataset, column
 from striate.data.duplicates import joined
 from striate.data.findings import LEAST_TO_SPLIT, Finding, listed
-from striate.errors import DataError, FileError, UsageError
+from striate.errors import DataError, UsageError
 from striate.files import write_atomic
 
 Unit = list[int]  # records that must stay together
@@ -189,13 +189,13 @@ def read_split(dataset: Dataset, path: Path) -> Dataset:
     """The dataset with the splits of a `split.csv`, bound by id.
 
     Raises:
-        FileError: it is no split file, or its ids or labels are not those of the dataset.
+        DataError: it is no split file, or its ids or labels are not those of the dataset.
     """
     rows = {row["path"]: row for row in _rows(path)}
     absent = [name for name in dataset.ids if name not in rows]
     unknown = sorted(set(rows) - set(dataset.ids))
     if absent or unknown:
-        raise FileError(
+        raise DataError(
             "data-split-ids",
             f"{path} is the split of other data: {len(absent):,} of {len(dataset):,} images are "
             f"not in it{_first(absent)}, {len(unknown):,} of its rows have no image"
@@ -206,7 +206,7 @@ def read_split(dataset: Dataset, path: Path) -> Dataset:
         name for i, name in enumerate(dataset.ids) if rows[name]["label"] != dataset.label_text(i)
     ]
     if relabelled:
-        raise FileError(
+        raise DataError(
             "data-split-labels",
             f"{path}: {len(relabelled):,} of {len(dataset):,} labels have changed since"
             f"{_first(relabelled)}.",
@@ -218,15 +218,16 @@ def read_split(dataset: Dataset, path: Path) -> Dataset:
 def _rows(path: Path) -> Iterable[dict[str, str]]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file, strict=True))
+            table = csv.DictReader(file, strict=True)
+            rows, columns = list(table), table.fieldnames
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise FileError("data-split-file", f"{path} cannot be read: {error}.") from error
-    if rows and set(rows[0]) != set(COLUMNS):
-        raise FileError("data-split-file", f"{path}: columns are {','.join(COLUMNS)}.")
+        raise DataError("data-split-file", f"{path} cannot be read: {error}.") from error
+    if set(columns or ()) != set(COLUMNS) or any(None in row for row in rows):
+        raise DataError("data-split-file", f"{path}: columns are {','.join(COLUMNS)}.")
     if any(row["split"] not in SPLITS for row in rows):
-        raise FileError("data-split-file", f"{path}: splits are {', '.join(SPLITS)}.")
+        raise DataError("data-split-file", f"{path}: splits are {', '.join(SPLITS)}.")
     if len({row["path"] for row in rows}) < len(rows):
-        raise FileError("data-split-file", f"{path}: a path is repeated.")
+        raise DataError("data-split-file", f"{path}: a path is repeated.")
     return rows
 
 

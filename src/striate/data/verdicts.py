@@ -7,7 +7,6 @@ import sqlite3
 import threading
 import zlib
 from pathlib import Path
-from types import TracebackType
 
 import PIL
 
@@ -40,12 +39,7 @@ class FactsCache:
     def __enter__(self) -> "FactsCache":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with self._lock:
             self._write()
             if self._database is not None:

@@ -1,4 +1,4 @@
-"""Layers called on symbols, as a network: traced, built, and written as JSON.
+"""Layers called on symbols, as a graph of nodes: traced, and written as JSON.
 
 x = layers.Input((32, 32, 3))
 y = layers.Conv2D(16, 3, padding="same")(x)
@@ -6,37 +6,17 @@ y = layers.Add()([y, layers.Conv2D(16, 1)(x)])
 network = layers.graph(x, y).build()
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import nn
-
-from striate.errors import FileError, ShapeError, StriateError, UsageError
+from striate.errors import FileError, StriateError, UsageError
+from striate.layers._assembly import Builder, Node
 from striate.layers._layer import Layer
 from striate.layers._symbol import Symbol, Symbolic, is_symbolic
 from striate.layers.core import Input
 from striate.layers.stack import names
-from striate.nn.graph import GraphNetwork, Step
-from striate.shapes import Shape, written
-
-
-@dataclass(frozen=True)
-class Node:
-    """One call of one layer.
-
-    Args:
-        name: the layer's name; of a later call of the same layer `name_call2` and so on.
-        inputs: names of nodes that come before.
-        shares: the node whose weights this one uses, where a layer is called again.
-    """
-
-    name: str
-    layer: Layer
-    inputs: tuple[str, ...]
-    shape: Shape
-    shares: str | None = None
+from striate.nn.graph import GraphNetwork
 
 
 @dataclass(frozen=True)
@@ -58,7 +38,7 @@ class Graph:
         Raises:
             ShapeError: a layer that is called twice would need other weights the second time.
         """
-        builder = _Builder()
+        builder = Builder()
         shapes = {node.name: node.shape for node in self.nodes}
         for node in self.nodes:
             builder.add(node, [shapes[name] for name in node.inputs])
@@ -70,10 +50,7 @@ class Graph:
         network.output_shapes = tuple((node.shape[-1], *node.shape[:-1]) for node in ends)
         network.output_names = self.outputs
         network.final_activations = tuple(node.layer.final_activation for node in ends)
-        network.logits = tuple(
-            _before_activation(self[name], builder.steps, value)
-            for name, value in zip(self.outputs, values, strict=True)
-        )
+        network.logits = tuple(map(builder.before_activation, ends))
         return network
 
     def chain(self, name: str) -> list[tuple[str, Layer]]:
@@ -168,84 +145,6 @@ def _from_json(data: Mapping[str, Any]) -> Graph:
     if wiring != [(node.name, node.inputs) for node in rebuilt.nodes]:
         raise _bad("its nodes are not in the order and under the names that Striate gives them")
     return rebuilt
-
-
-@dataclass(frozen=True, eq=False)
-class _Built:
-    """The children a layer was built as, for an input of this shape."""
-
-    shape: Shape
-    children: tuple[str, ...]
-    weights: list[torch.Size]
-
-
-class _Builder:
-    """Collects the children and steps of a network, node by node."""
-
-    def __init__(self) -> None:
-        self.children: dict[str, nn.Module] = {}
-        self.steps: list[Step] = []
-        self.values: dict[str, str] = {}  # node -> the value it gives
-        self._built: dict[str, _Built] = {}
-        self._called: set[str] = set()  # inputs and children that have given a value
-
-    def add(self, node: Node, shapes: Sequence[Shape]) -> None:
-        """The steps of a node; its inputs have been added before."""
-        taken = tuple(self.values[name] for name in node.inputs)
-        if isinstance(node.layer, Input):
-            self.values[node.name] = node.name
-            self._called.add(node.name)
-            return
-        built = self._again(node, shapes[0]) or self._fresh(node, shapes[0])
-        for number, child in enumerate(built.children):
-            value = f"{node.name}/{number}" if child in self._called else child
-            self._called.add(child)
-            self.steps.append(Step(value, child, taken))
-            taken = (value,)
-        self.values[node.name] = taken[0]
-
-    def _fresh(self, node: Node, shape: Shape) -> _Built:
-        modules = node.layer.modules(shape)
-        children = tuple(f"{node.name}_{key}" if key else node.name for key in modules)
-        for child, module in zip(children, modules.values(), strict=True):
-            if child in self.children or child in self._called or hasattr(GraphNetwork, child):
-                raise UsageError(
-                    "model-layer-repeated",
-                    f"Two layers are named {child!r}, or torch keeps that name for itself.",
-                    "Give one of them another name=.",
-                )
-            self.children[child] = module
-        self._built[node.name] = built = _Built(shape, children, _weights(modules.values()))
-        return built
-
-    def _again(self, node: Node, shape: Shape) -> _Built | None:
-        """What the layer's first call was built as, where this call can use the same weights."""
-        first = self._built.get(node.shares or "")
-        if first is None or first.shape == shape:
-            return first
-        if not first.weights:
-            return None  # built anew: what it does may depend on the shape
-        with torch.device("meta"):
-            modules = node.layer.modules(shape)
-        if len(shape) != len(first.shape) or _weights(modules.values()) != first.weights:
-            raise ShapeError(
-                "graph-shared-weights",
-                f"{node.shares}: it is called on {written(first.shape)} and again on "
-                f"{written(shape)}, which needs weights of other shapes.",
-                "Make a layer of its own for the second call.",
-            )
-        return first
-
-
-def _weights(modules: Iterable[nn.Module]) -> list[torch.Size]:
-    return [tensor.shape for module in modules for tensor in module.state_dict().values()]
-
-
-def _before_activation(node: Node, steps: Sequence[Step], value: str) -> str:
-    """The name of what goes into a node's last softmax or sigmoid; of its value without one."""
-    if node.layer.final_activation not in ("softmax", "sigmoid"):
-        return value
-    return next(step for step in steps if step.value == value).inputs[0]
 
 
 def _several(end: str, given: Any) -> list[Any]:

@@ -18,20 +18,33 @@ class _Crossentropy(Loss):
     def __post_init__(self) -> None:
         self.check_number("label_smoothing", below=1)
 
-    def logs(self, outputs: Tensor, from_logits: bool | None) -> Tensor:
-        """log p, [N, classes], of logits or of probabilities that need not sum to 1."""
-        if self.from_logits if from_logits is None else from_logits:
-            return precise(outputs).log_softmax(dim=1)
+    def against_shares(
+        self, outputs: Tensor, targets: Tensor, from_logits: bool | None
+    ) -> tuple[Tensor, Tensor]:
+        """Smoothed targets and log p, [N, classes] each; probabilities need not sum to 1."""
         values = precise(outputs)
-        share = values / values.sum(dim=1, keepdim=True).clamp_min(SMALLEST)
-        return share.clamp(SMALLEST, 1 - SMALLEST).log()
+        if self.takes_logits(from_logits):
+            logs = values.log_softmax(dim=1)
+        else:
+            share = values / values.sum(dim=1, keepdim=True).clamp_min(SMALLEST)
+            logs = share.clamp(SMALLEST, 1 - SMALLEST).log()
+        targets = shares(self.name, targets, logs)
+        return targets * (1 - self.label_smoothing) + self.label_smoothing / logs.shape[1], logs
 
-    def log_odds(self, outputs: Tensor, from_logits: bool | None) -> tuple[Tensor, Tensor]:
-        """log p and log(1 - p), of logits or of probabilities."""
-        if self.from_logits if from_logits is None else from_logits:
-            return F.logsigmoid(outputs), F.logsigmoid(-outputs)
+    def against_labels(
+        self, outputs: Tensor, targets: Tensor, from_logits: bool | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Smoothed targets, log p and log(1 - p), of the shape of the outputs each."""
+        outputs, targets = paired(self.name, outputs, targets)
+        smooth = targets * (1 - self.label_smoothing) + self.label_smoothing / 2
+        if self.takes_logits(from_logits):
+            return smooth, F.logsigmoid(outputs), F.logsigmoid(-outputs)
         p = outputs.clamp(SMALLEST, 1 - SMALLEST)
-        return p.log(), torch.log1p(-p)
+        return smooth, p.log(), torch.log1p(-p)
+
+    def takes_logits(self, asked: bool | None) -> bool:
+        """Whether the outputs are logits: as the call says, or else the loss itself."""
+        return self.from_logits if asked is None else asked
 
 
 @dataclass(frozen=True)
@@ -52,9 +65,7 @@ class CategoricalCrossentropy(_Crossentropy):
     def __call__(
         self, outputs: Tensor, targets: Tensor, *, from_logits: bool | None = None
     ) -> Tensor:
-        logs = self.logs(outputs, from_logits)
-        targets = shares(self.name, targets, logs)
-        smooth = targets * (1 - self.label_smoothing) + self.label_smoothing / logs.shape[1]
+        smooth, logs = self.against_shares(outputs, targets, from_logits)
         return -(smooth * logs).sum(dim=1)
 
 
@@ -103,9 +114,7 @@ class BinaryCrossentropy(_Crossentropy):
     def __call__(
         self, outputs: Tensor, targets: Tensor, *, from_logits: bool | None = None
     ) -> Tensor:
-        outputs, targets = paired(self.name, outputs, targets)
-        smooth = targets * (1 - self.label_smoothing) + self.label_smoothing / 2
-        present, absent = self.log_odds(outputs, from_logits)
+        smooth, present, absent = self.against_labels(outputs, targets, from_logits)
         return -(smooth * present + (1 - smooth) * absent).flatten(1).mean(dim=1)
 
 
@@ -135,9 +144,7 @@ class CategoricalFocalCrossentropy(_Crossentropy):
     def __call__(
         self, outputs: Tensor, targets: Tensor, *, from_logits: bool | None = None
     ) -> Tensor:
-        logs = self.logs(outputs, from_logits)
-        targets = shares(self.name, targets, logs)
-        smooth = targets * (1 - self.label_smoothing) + self.label_smoothing / logs.shape[1]
+        smooth, logs = self.against_shares(outputs, targets, from_logits)
         return -self.alpha * (smooth * _power(1 - logs.exp(), self.gamma) * logs).sum(dim=1)
 
 
@@ -168,9 +175,7 @@ class BinaryFocalCrossentropy(_Crossentropy):
     def __call__(
         self, outputs: Tensor, targets: Tensor, *, from_logits: bool | None = None
     ) -> Tensor:
-        outputs, targets = paired(self.name, outputs, targets)
-        smooth = targets * (1 - self.label_smoothing) + self.label_smoothing / 2
-        present, absent = self.log_odds(outputs, from_logits)
+        smooth, present, absent = self.against_labels(outputs, targets, from_logits)
         up, down = (1.0, 1.0) if self.alpha is None else (self.alpha, 1 - self.alpha)
         right = up * smooth * _power(absent.exp(), self.gamma) * present
         wrong = down * (1 - smooth) * _power(present.exp(), self.gamma) * absent

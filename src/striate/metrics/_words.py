@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+FLOAT_ERROR = 1e-9  # of a percentage that was computed: the mean of ones may fall short of 1
+
 
 def percent(fraction: float, digits: int = 1) -> str:
     """`0.9926 -> "99.3 %"`; what is short of 100 % is never rounded up to it, nor down to 0 %.
 
-    >>> percent(0.99996), percent(1.0), percent(0.968)
-    ('99.996 %', '100 %', '96.8 %')
+    >>> percent(0.99996), percent(1.0), percent(0.968), percent(0.9999999)
+    ('99.996 %', '100 %', '96.8 %', '99.9999 %')
     """
     return f"{_percent_number(fraction, digits)} %"
 
@@ -22,8 +24,10 @@ def percent_range(estimate: Mapping[str, Any]) -> str:
 
 def _percent_number(fraction: float, digits: int = 1) -> str:
     value = 100 * fraction
-    if value in (0, 100):
+    if min(abs(value), abs(value - 100)) < FLOAT_ERROR:
         return f"{value:.0f}"
+    if 0 < value < 100:
+        value = min(max(value, 0.0001), 99.9999)
     while digits < 4 and float(f"{value:.{digits}f}") in (0, 100):
         digits += 1
     return f"{value:.{digits}f}"

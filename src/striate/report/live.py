@@ -2,7 +2,6 @@
 notebook. A watcher is a context manager that is called with events."""
 
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any, Protocol, Self
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -37,12 +36,7 @@ class Watcher(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
     def __call__(self, event: Event | Mapping[str, Any]) -> None: ...
 
@@ -51,7 +45,7 @@ def watcher(console: Console | None = None) -> Watcher:
     """The watcher that suits where the output goes.
 
     Args:
-        console: where to write; standard error's terminal, pipe or notebook when not given.
+        console: where to write; the notebook, or else standard output, when not given.
     """
     if console is None and in_notebook():
         from striate.report.notebook import NotebookWatcher
@@ -76,12 +70,7 @@ class LineWatcher:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         return None
 
     def __call__(self, event: Event | Mapping[str, Any]) -> None:
@@ -147,12 +136,7 @@ class LiveWatcher:
         self._live.start(refresh=True)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._live.stop()
 
     def __call__(self, event: Event | Mapping[str, Any]) -> None:

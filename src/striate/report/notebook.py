@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any, Self
 
 from striate.report.live import Event, ending, facts, notice, title
@@ -28,12 +27,7 @@ class NotebookWatcher:
         self._handle = display(self._bundle(), raw=True, display_id=True)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._update()
 
     def __call__(self, event: Event | Mapping[str, Any]) -> None:

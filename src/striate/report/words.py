@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 
 THIN = "\u202f"  # narrow no-break space, before % and units
+FLOAT_ERROR = 1e-9  # of a percentage that was computed: the mean of ones may fall short of 1
 
 # control characters, zero-width and direction marks, halves of code points, non-characters
 _UNSEEN = re.compile(
@@ -71,14 +72,17 @@ def counted(number: int, noun: str, nouns: str = "") -> str:
 def percent(value: float | None, digits: int = 1, *, trim: bool = True) -> str:
     """A fraction in percent; never rounded up to 100 or down to 0 when it is neither.
 
-    >>> percent(0.99996), percent(1.0), percent(0.5)
-    ('99.996\u202f%', '100\u202f%', '50\u202f%')
+    >>> percent(0.99996), percent(1.0), percent(0.5), percent(0.9999999)
+    ('99.996\u202f%', '100\u202f%', '50\u202f%', '99.9999\u202f%')
     """
     if value is None:
         return "–"
-    while digits < 4 and 0 < value < 1 and round(100 * value, digits) in (0, 100):
-        digits += 1
-    shown = f"{100 * value:.{digits}f}"
+    share = 100 * value
+    if FLOAT_ERROR < share < 100 - FLOAT_ERROR:
+        share = min(max(share, 0.0001), 99.9999)
+        while digits < 4 and round(share, digits) in (0, 100):
+            digits += 1
+    shown = f"{share:.{digits}f}"
     if trim:
         shown = shown.removesuffix("." + "0" * digits)
     return f"{shown}{THIN}%"

@@ -17,6 +17,9 @@ def check_own_network(network: nn.Module, plan: Plan) -> None:
     name, shape = type(network).__name__, (plan.preprocessing.channels, *plan.preprocessing.size)
     try:
         outputs = network_outputs(network, [torch.zeros(2, *shape)])
+    except ShapeError as error:
+        fix = f"{error.fix} Or choose another image_size= or channels=."
+        raise ShapeError("shape-own-network", error.what, fix) from error
     except (RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
         raise ShapeError(
             "shape-own-network",

@@ -33,6 +33,7 @@ from striate.training.lr_finder import LearningRates as LearningRates
 from striate.training.lr_finder import find_learning_rate as find_learning_rate
 from striate.training.objective import MultiLabel as MultiLabel
 from striate.training.objective import Objective as Objective
+from striate.training.objective import OneForEach as OneForEach
 from striate.training.objective import Regression as Regression
 from striate.training.objective import SingleLabel as SingleLabel
 from striate.training.objective import make_objective as make_objective

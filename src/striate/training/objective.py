@@ -121,6 +121,18 @@ class Regression:
         return _mean(errors.flatten(1).mean(dim=1) if errors.ndim > 1 else errors, weights)
 
 
+@dataclass(frozen=True)
+class OneForEach:
+    """An objective for the outputs, and another for those of auxiliary heads, which add no penalty
+    and are not counted among the answers."""
+
+    main: Objective
+    aside: Objective
+
+    def __call__(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        return self.main(outputs, targets, weights)
+
+
 def total_loss(
     objective: Objective,
     outputs: Tensor | tuple[Tensor, ...],
@@ -135,8 +147,9 @@ def total_loss(
     """
     if isinstance(outputs, Tensor):
         return objective(outputs, targets, weights)
-    main, *aside = (objective(each, targets, weights) for each in outputs)
-    return torch.stack([main, *(AUXILIARY_SHARE * loss for loss in aside)]).sum()
+    minor = objective.aside if isinstance(objective, OneForEach) else objective
+    aside = [AUXILIARY_SHARE * minor(each, targets, weights) for each in outputs[1:]]
+    return torch.stack([objective(outputs[0], targets, weights), *aside]).sum()
 
 
 def make_objective(
