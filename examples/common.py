@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
@@ -61,6 +62,12 @@ def plain(axes) -> None:
     """Only the two axes that carry numbers."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=QUIET, labelsize=9)
+
+
+def percent(axes, label: str) -> None:
+    """Fractions on the upright axis, written as percent."""
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set_ylabel(label, fontsize=9, color=QUIET)
 
 
 def save(made: Figure, path: Path) -> None:

@@ -10,7 +10,19 @@ import copy
 
 import numpy as np
 import torch
-from common import BLUE, INK, ORANGE, QUIET, digits, figure, output_path, plain, save, scattered
+from common import (
+    BLUE,
+    INK,
+    ORANGE,
+    QUIET,
+    digits,
+    figure,
+    output_path,
+    percent,
+    plain,
+    save,
+    scattered,
+)
 from torch import nn
 
 import striate as st
@@ -99,7 +111,9 @@ def main() -> None:
 
     made = figure(8, 3.8, "Digits 5 to 9, after a network has seen 0 to 4")
     colors = {"from scratch": QUIET, "head alone": ORANGE, "then unfrozen": BLUE}
-    for axes, (each, ways) in zip(made.subplots(1, 2, sharey=True), scores.items(), strict=True):
+    pair = made.subplots(1, 2, sharey=True)
+    percent(pair[0], "right answers on new pictures")
+    for axes, (each, ways) in zip(pair, scores.items(), strict=True):
         for place, (way, found) in enumerate(ways.items()):
             axes.bar(place, np.mean(found), 0.7, color=colors[way])
             axes.plot([place] * len(found), found, "o", color=INK, markersize=3)

@@ -2,8 +2,8 @@
 
 Networks of 20 and of 56 layers, with batch normalisation, once plain and once with residual
 connections, otherwise equal. The plain one of 56 layers ends with the higher error *on the
-training pictures*: it fails to learn, it does not overfit. With residual connections the deeper
-one is no worse.
+training pictures*: it fails to learn, it does not overfit. With residual connections both
+learn all but a few pictures.
 
 Source: He et al. 2016, "Deep Residual Learning for Image Recognition", arXiv:1512.03385, figures
     1 and 6; the networks of section 4.2, narrower, and trained by Adam for fewer steps.
@@ -12,7 +12,7 @@ Source: He et al. 2016, "Deep Residual Learning for Image Recognition", arXiv:15
 from collections.abc import Callable
 
 import torch
-from common import BLUE, ORANGE, digits, figure, output_path, plain, save
+from common import BLUE, ORANGE, digits, figure, output_path, percent, plain, save
 from torch import nn
 
 import striate as st
@@ -33,6 +33,7 @@ def plain_block(branch: nn.Module, *_shape: int) -> nn.Module:
 
 
 BLOCKS: dict[str, Block] = {"plain": plain_block, "residual": Residual}
+TITLES = {"plain": "plain: relu(branch(x))", "residual": "residual: relu(branch(x) + x)"}
 
 
 def network(depth: int, block: Block) -> Classifier:
@@ -78,12 +79,14 @@ def main() -> None:
     made = figure(
         8.5, 3.8, "Training error of 20 and 56 layers, plain and with residual connections"
     )
-    for axes, kind in zip(made.subplots(1, 2, sharey=True), BLOCKS, strict=True):
+    pair = made.subplots(1, 2, sharey=True)
+    percent(pair[0], "wrong answers on the training pictures")
+    for axes, kind in zip(pair, BLOCKS, strict=True):
         for depth, color in ((20, ORANGE), (56, BLUE)):
             course = errors[kind, depth]
             label = f"{depth} layers, {end[kind, depth]:.1%} in the end"
             axes.plot(range(1, EPOCHS + 1), course, color=color, linewidth=2, label=label)
-        axes.set_title(kind, fontsize=10)
+        axes.set_title(TITLES[kind], fontsize=10)
         axes.set_xlabel("epoch", fontsize=9)
         axes.set_ylim(0, 1)
         axes.legend(frameon=False, loc="center right", fontsize=9)

@@ -6,7 +6,19 @@ others. A convolutional network counts on neighbours, and loses accuracy when th
 
 import numpy as np
 import torch
-from common import BLUE, ORANGE, QUIET, digits, figure, output_path, plain, save, show, split
+from common import (
+    BLUE,
+    ORANGE,
+    QUIET,
+    digits,
+    figure,
+    output_path,
+    percent,
+    plain,
+    save,
+    show,
+    split,
+)
 
 import striate as st
 from striate import layers
@@ -64,6 +76,7 @@ def main() -> None:
     assert lost["convolutional"] > 0.02
 
     made = figure(8, 3.6, "Pixels shuffled, always in the same way")
+    made.get_layout_engine().set(w_pad=0.1)
     left, middle, right = made.subplots(1, 3, width_ratios=(1, 1, 1.6))
     show(left, x[3], "as it is")
     show(middle, shuffled[3], "shuffled")
@@ -76,7 +89,8 @@ def main() -> None:
     right.set_xlim(-0.2, 1.2)
     right.set_ylim(None, 1)
     right.set_xticks((0, 1), ("as they are", "shuffled"))
-    right.set_title(f"accuracy of {len(SEEDS)} trainings and their mean", fontsize=9, color=QUIET)
+    percent(right, "right answers on new pictures")
+    right.set_title(f"{len(SEEDS)} trainings and their mean", fontsize=9, color=QUIET)
     right.legend(frameon=False, loc="lower left", fontsize=9)
     plain(right)
     save(made, path)

@@ -52,11 +52,11 @@ def main() -> None:
     kernels = model.network[0].weight.detach().numpy()[:, 0]
     for number, (kernel, row) in enumerate(zip(kernels, made.subplots(2, 5), strict=True), 1):
         most = abs(kernel).max()
-        show(row[0], kernel, f"filter {number}", "RdBu_r", vmin=-most, vmax=most)
+        show(row[0], kernel, f"filter {number}: red +, blue −", "RdBu_r", vmin=-most, vmax=most)
         answers = [st.filters.apply(picture[..., 0], kernel) for picture in (upright, level)]
         most = np.abs(answers).max()
         for column, (picture, found) in enumerate(zip((upright, level), answers, strict=True)):
-            show(row[1 + 2 * column], picture)
+            show(row[1 + 2 * column], picture, ("upright", "level")[column])
             title = f"answers: at most {found.max():.1f}"
             show(row[2 + 2 * column], found, title, "RdBu_r", vmin=-most, vmax=most)
     save(made, path)

@@ -71,6 +71,15 @@ def torch_network_with_softmax():
     fit(st.Model(network))
 
 
+def torch_network(*modules):
+    fit(st.Model(torch.nn.Sequential(*modules)))
+
+
+def other_size_than_in_training():
+    model = st.Model(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3)))
+    fit(model).predict(images(height=4))
+
+
 ERRORS = {
     "channels of the data": lambda: fit(x=images(channels=3)),
     "channels first": lambda: fit(
@@ -82,6 +91,37 @@ ERRORS = {
     "channels first in Input": lambda: st.Sequential(
         [layers.Input((3, 32, 32)), layers.Conv2D(8, 5)]
     ),
+    "channels of a torch convolution": lambda: torch_network(
+        torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten(), torch.nn.Linear(144, 3)
+    ),
+    "channels between torch convolutions": lambda: torch_network(
+        torch.nn.Conv2d(1, 4, 3), torch.nn.Conv2d(8, 4, 3), torch.nn.Flatten()
+    ),
+    "channels of a torch batch norm": lambda: torch_network(
+        torch.nn.Conv2d(1, 4, 3), torch.nn.BatchNorm2d(8), torch.nn.Flatten()
+    ),
+    "missing flatten in torch": lambda: torch_network(
+        torch.nn.Conv2d(1, 4, 3), torch.nn.Linear(144, 3)
+    ),
+    "missing flatten and features counted wrong in torch": lambda: torch_network(
+        torch.nn.Conv2d(1, 4, 3), torch.nn.Linear(64, 3)
+    ),
+    "features counted wrong in torch": lambda: torch_network(
+        torch.nn.Conv2d(1, 4, 3), torch.nn.Flatten(), torch.nn.Linear(100, 3)
+    ),
+    "convolution after flatten in torch": lambda: torch_network(
+        torch.nn.Flatten(), torch.nn.Conv2d(64, 4, 1)
+    ),
+    "pooled away in torch": lambda: torch_network(
+        torch.nn.MaxPool2d(4), torch.nn.MaxPool2d(4), torch.nn.Flatten()
+    ),
+    "another size than in training": other_size_than_in_training,
+    "x and y swapped": lambda: fit(
+        st.Model(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3))),
+        x=labels(),
+        y=images(),
+    ),
+    "file names as images": lambda: fit(x=["cat.jpg"] * 6),
     "pooled away to nothing": lambda: st.Sequential(
         [layers.Input((8, 8, 1)), *[layers.MaxPooling2D(2) for _ in range(4)]]
     ),
@@ -149,20 +189,78 @@ WARNINGS = {
 }
 
 WORDS = {
+    "channels of a torch convolution": (
+        "shape-module-misfit",
+        "Sequential cannot take an input of 8×8×1: its module '0' (Conv2d) takes 3 channels and "
+        "gets 1. Give it in_channels=1, or an input of 3 channels.",
+    ),
+    "channels between torch convolutions": (
+        "shape-module-misfit",
+        "Sequential cannot take an input of 8×8×1: its module '1' (Conv2d) takes 8 channels and "
+        "gets 4. Give it in_channels=4, or an input of 8 channels.",
+    ),
+    "channels of a torch batch norm": (
+        "shape-module-misfit",
+        "Sequential cannot take an input of 8×8×1: its module '1' (BatchNorm2d) takes 8 channels "
+        "and gets 4. Give it num_features=4, or an input of 8 channels.",
+    ),
+    "missing flatten in torch": (
+        "shape-module-misfit",
+        "Sequential cannot take an input of 8×8×1: its module '1' (Linear) takes a vector of 144 "
+        "features and gets a feature map of 6×6×4. Put torch.nn.Flatten() before it.",
+    ),
+    "missing flatten and features counted wrong in torch": (
+        "shape-module-misfit",
+        "Sequential cannot take an input of 8×8×1: its module '1' (Linear) takes a vector of 64 "
+        "features and gets a feature map of 6×6×4. Put torch.nn.Flatten() before it and give it "
+        "in_features=144.",
+    ),
+    "features counted wrong in torch": (
+        "shape-module-misfit",
+        "Sequential cannot take an input of 8×8×1: its module '2' (Linear) takes 100 features "
+        "and gets 144. Give it in_features=144, or images of another size.",
+    ),
+    "convolution after flatten in torch": (
+        "shape-module-misfit",
+        "Sequential cannot take an input of 8×8×1: its module '1' (Conv2d) needs a feature map "
+        "and gets a vector of 64 features. Put it before Flatten and Linear.",
+    ),
+    "pooled away in torch": (
+        "summary-pooled-away",
+        "Sequential cannot take an input of 8×8×1: its module '1' (MaxPool2d) says: nothing is "
+        "left of the image there (Given input size: (1x2x2). Calculated output size: (1x0x0). "
+        "Output size is too small). Take larger images, a smaller kernel, or fewer strides and "
+        "poolings before it.",
+    ),
+    "another size than in training": (
+        "shape-module-misfit",
+        "Sequential cannot take an input of 4×8×1: its module '1' (Linear) takes 64 features and "
+        "gets 32. Give it in_features=32, or images of another size.",
+    ),
+    "x and y swapped": (
+        "shape-no-rows",
+        "x must be (N, height, width, channels) or (N, features), got shape (6,). For one "
+        "feature use x[:, None].",
+    ),
+    "file names as images": (
+        "data-not-numbers",
+        "Images must be numbers, got words such as 'cat.jpg'. Read the files first, or give "
+        "their paths to st.train or predict.",
+    ),
     "channels of the data": (
         "shape-input",
-        "x: the network takes rows of shape (8, 8, 1), got rows of shape (8, 8, 3). The "
+        "x: the network takes images of shape (8, 8, 1), got images of shape (8, 8, 3). The "
         "images have 3 channels instead of 1: convert them, or say Input((8, 8, 3)).",
     ),
     "channels first": (
         "shape-input",
-        "x: the network takes rows of shape (8, 8, 3), got rows of shape (3, 8, 8). NumPy "
+        "x: the network takes images of shape (8, 8, 3), got images of shape (3, 8, 8). NumPy "
         "images are (N, height, width, channels): x.transpose(0, 2, 3, 1). Torch tensors are "
         "(N, channels, height, width).",
     ),
     "channels last in torch": (
         "shape-input",
-        "x: the network takes rows of shape (8, 8, 3), got rows of shape (8, 3, 8). Torch "
+        "x: the network takes images of shape (8, 8, 3), got images of shape (8, 3, 8). Torch "
         "tensors are (N, channels, height, width): x.permute(0, 3, 1, 2).",
     ),
     "channels first in Input": (
@@ -196,7 +294,8 @@ WORDS = {
     ),
     "one-hot labels of another width": (
         "data-label-width",
-        "y: the one-hot labels have 4 columns, the network 3 outputs. Give the last layer 4 units.",
+        "y: the one-hot labels have 4 columns, the network 3 outputs. The "
+        "last layer, 'dense_1' (Linear), needs 4 units.",
     ),
     "float labels": (
         "data-labels-not-indices",
@@ -205,8 +304,8 @@ WORDS = {
     ),
     "words as labels": (
         "data-labels-not-numbers",
-        "y: labels must be numbers (class numbers or one-hot rows), got <U3. Number the "
-        "classes: classes, y = np.unique(y, return_inverse=True).",
+        "y: labels must be numbers (class numbers or one-hot rows), got words such as "
+        "'cat'. Number the classes: classes, y = np.unique(y, return_inverse=True).",
     ),
     "labels from 1": (
         "data-labels-from-one",
@@ -214,8 +313,8 @@ WORDS = {
     ),
     "more classes than units": (
         "data-label-beyond-classes",
-        "y: the labels go up to 4, but the network has 3 outputs, for labels 0 to 2. Give the"
-        " last layer 5 units.",
+        "y: the labels go up to 4, but the network has 3 outputs, for labels 0 to 2. The"
+        " last layer, 'dense_1' (Linear), needs 5 units.",
     ),
     "class names of another number": (
         "model-class-number",
@@ -251,8 +350,8 @@ WORDS = {
     ),
     "images of many sizes": (
         "shape-ragged",
-        "The rows of the array differ in shape, so they make no batch. Resize the images to "
-        "one size, or give files and a Preprocessing.",
+        "The rows of the array differ in shape, such as (8, 8, 1) and (9, 8, 1), so they make no "
+        "batch. Resize the images to one size, or give files and a Preprocessing.",
     ),
     "unknown optimizer": (
         "unknown-name",
@@ -332,15 +431,14 @@ WORDS = {
     ),
     "a class instead of a layer": (
         "model-not-a-layer",
-        "Sequential: layer 1 must be one of striate.layers, got <class "
-        "'striate.layers.core.Flatten'>. Write layers.Flatten() with parentheses; a torch "
-        "module goes into st.Model.",
+        "Sequential: layer 1 must be one of striate.layers, got the class "
+        "Flatten. Write Flatten() with parentheses.",
     ),
     "a torch module in a list of layers": (
         "model-not-a-layer",
-        "Sequential: layer 1 must be one of striate.layers, got Flatten(start_dim=1, "
-        "end_dim=-1). Write layers.Flatten() with parentheses; a torch module goes into "
-        "st.Model.",
+        "Sequential: layer 1 must be one of striate.layers, got the torch module "
+        "Flatten(start_dim=1, end_dim=-1). Use a layer of striate.layers, or "
+        "st.Model(network) for a torch network.",
     ),
     "sigmoid with one class an image": (
         "train-sigmoid-loss",
@@ -440,6 +538,15 @@ def test_a_warning_says_who_and_how_to_mend_it(mistake):
     assert (caught[0].message.code, str(caught[0].message)) == WORDS[mistake]
     assert caught[0].filename == __file__  # not a line of ours
     assert len(caught) == 1
+
+
+def test_an_error_of_the_network_itself_stays_what_it_is():
+    class Own(torch.nn.Flatten):
+        def forward(self, images):
+            raise RuntimeError("a mistake in my own code")
+
+    with pytest.raises(RuntimeError, match="a mistake in my own code"):
+        fit(st.Model(Own()))
 
 
 def test_what_is_right_is_left_alone():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from striate import Sequential, layers, losses
 from striate.layers import Conv2D
@@ -17,6 +18,7 @@ def tables() -> tuple[np.ndarray, ...]:
 
 
 def test_a_dense_network_in_eight_lines(tables, capfd):
+    torch.manual_seed(0)
     x_train, y_train, x_val, y_val = tables
     model = Sequential()
     model.add(layers.Dense(3, activation="relu"))
@@ -25,8 +27,12 @@ def test_a_dense_network_in_eight_lines(tables, capfd):
     model.compile(optimizer="adam", loss=losses.CategoricalCrossentropy())
     history = model.fit(x_train, y_train, batch_size=32, epochs=100, validation_data=(x_val, y_val))
     assert len(history.history["val_loss"]) == 100
-    assert history.history["loss"][-1] < history.history["loss"][0]
-    assert model.predict(x_val).sum(axis=1) == pytest.approx(1)
+    assert 0 < history.history["loss"][-1] < history.history["loss"][0]
+    p = model.predict(x_val)
+    assert p.sum(axis=1) == pytest.approx(1)
+    own = -np.log((p * y_val).sum(axis=1)).mean()  # what the loss says of them
+    assert history.history["val_loss"][-1] == pytest.approx(own, rel=1e-5)
+    assert history.history["val_loss"][-1] < history.history["val_loss"][0]
 
 
 def test_convolution_and_pooling_added_to_a_model():
@@ -34,6 +40,8 @@ def test_convolution_and_pooling_added_to_a_model():
     model.add(Conv2D(32, (3, 3), padding="same", activation="relu"))
     model.add(layers.MaxPooling2D((2, 2)))
     assert model.summary().output_shape == (14, 14, 32)
+    assert layers.infer(model.layers)[1:] == ((28, 28, 32), (14, 14, 32))
+    assert model.network(torch.randn(2, 1, 28, 28)).amin() == 0  # the ReLU cut some
 
 
 def stripes(count: int, seed: int, size: int = 16) -> tuple[np.ndarray, np.ndarray]:

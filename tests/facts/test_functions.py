@@ -30,10 +30,31 @@ def test_activation_functions(name):
     np.testing.assert_allclose(built, answer, rtol=1e-7, atol=1e-7)
 
 
+def through(layer, x):
+    """What the network of one layer gives, [N, features] -> [N, units]."""
+    return layers.build([layer], x.shape[1:]).double()(torch.from_numpy(x)).detach().numpy()
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_activation_layers(name):
+    answer = FORMULAS[name](X)[None]
+    own = {"relu": layers.ReLU(), "leaky_relu": layers.LeakyReLU(), "elu": layers.ELU()}
+    for layer in (layers.Activation(name), own.get(name)):
+        if layer is not None:
+            np.testing.assert_allclose(through(layer, X[None]), answer, rtol=1e-7, atol=1e-7)
+
+
+def test_an_activation_of_a_layer_is_applied_after_it():
+    network = layers.build([layers.Dense(2, "relu", use_bias=False)], (2,))
+    torch.nn.init.eye_(network[0].weight)
+    assert network(torch.tensor([[-3.0, 4.0]])).tolist() == [[0, 4]]
+
+
 @pytest.mark.parametrize("alpha", [0.3, 1.0, 2.0])
 def test_elu_has_an_alpha(alpha):
     answer = np.where(X > 0, X, alpha * (exp(X) - 1))
     np.testing.assert_allclose(byhand.elu(X, alpha), answer, atol=1e-9)
+    np.testing.assert_allclose(through(layers.ELU(alpha), X[None])[0], answer, atol=1e-9)
 
 
 def test_maxout_is_the_largest_of_several_linear_functions():
@@ -44,6 +65,12 @@ def test_maxout_is_the_largest_of_several_linear_functions():
     assert result.item() == pytest.approx(answer, abs=1e-12)
     magnitude = byhand.maxout([[-3.0]], [[[1.0]], [[-1.0]]], [[0.0], [0.0]])
     assert magnitude.item() == 3  # max(x, -x)
+    network = layers.build([layers.Maxout(1, pieces=2)], (5,)).double()
+    linear = network[0].linear
+    with torch.no_grad():
+        linear.weight.copy_(torch.from_numpy(weights))
+        linear.bias.copy_(torch.from_numpy(bias))
+    assert network(torch.from_numpy(x)[None]).item() == pytest.approx(answer, abs=1e-12)
 
 
 def test_softplus_is_the_smooth_relu():
@@ -62,8 +89,8 @@ def test_softmax_sums_to_1_and_is_the_sigmoid_for_two_classes():
     np.testing.assert_allclose(p, exp(rows) / exp(rows).sum(axis=1, keepdims=True), rtol=1e-9)
     two = np.stack([X, np.zeros_like(X)], axis=1)
     np.testing.assert_allclose(byhand.softmax(two)[:, 0], byhand.sigmoid(X), atol=1e-12)
-    torchs = nn.activation("softmax")(torch.from_numpy(rows))
-    np.testing.assert_allclose(torchs, p, atol=1e-12)
+    for layer in (layers.Activation("softmax"), layers.Softmax()):
+        np.testing.assert_allclose(through(layer, rows), p, atol=1e-12)
 
 
 @pytest.fixture

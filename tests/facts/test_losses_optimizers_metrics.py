@@ -93,6 +93,61 @@ def test_the_first_steps_of_the_adaptive_optimizers_by_hand():
     assert quadratic(optimizers.Adadelta(), 1) == pytest.approx(1 - step, abs=1e-6)
 
 
+def adam(w, steps, rate=0.1, beta_1=0.9, beta_2=0.999):
+    """Kingma and Ba 2015, algorithm 1, on w^2."""
+    m = v = 0.0
+    for t in range(1, steps + 1):
+        g = 2 * w
+        m, v = beta_1 * m + (1 - beta_1) * g, beta_2 * v + (1 - beta_2) * g * g
+        w -= rate * (m / (1 - beta_1**t)) / (math.sqrt(v / (1 - beta_2**t)) + 1e-7)
+    return w
+
+
+def rmsprop(w, steps, rate=0.1, rho=0.9):
+    mean = 0.0
+    for _ in range(steps):
+        g = 2 * w
+        mean = rho * mean + (1 - rho) * g * g
+        w -= rate * g / (math.sqrt(mean) + 1e-7)
+    return w
+
+
+def adadelta(w, steps, rho=0.95, epsilon=1e-7):
+    """Zeiler 2012, algorithm 1, on w^2."""
+    gradients = updates = 0.0
+    for _ in range(steps):
+        g = 2 * w
+        gradients = rho * gradients + (1 - rho) * g * g
+        step = math.sqrt(updates + epsilon) / math.sqrt(gradients + epsilon) * g
+        updates = rho * updates + (1 - rho) * step * step
+        w -= step
+    return w
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "formula"),
+    [
+        (optimizers.Adam(0.1), adam),
+        (optimizers.RMSprop(0.1), rmsprop),
+        (optimizers.Adadelta(), adadelta),
+    ],
+    ids=["adam", "rmsprop", "adadelta"],
+)
+def test_what_the_adaptive_optimizers_remember(optimizer, formula):
+    assert quadratic(optimizer, 6) == pytest.approx(formula(1.0, 6), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "rmsprop", "adadelta"])
+def test_optimizers_by_name(name):
+    kinds = {
+        "sgd": optimizers.SGD,
+        "adam": optimizers.Adam,
+        "rmsprop": optimizers.RMSprop,
+        "adadelta": optimizers.Adadelta,
+    }
+    assert quadratic(name, 3) == quadratic(kinds[name](), 3) < 1
+
+
 def test_accuracy_f1_auc_and_confusion_matrix_by_hand():
     model = st.Sequential([layers.Input((2,)), layers.Dense(2, use_bias=False)])
     torch.nn.init.eye_(model.network.dense_1.weight)  # the scores are the inputs
@@ -110,3 +165,20 @@ def test_accuracy_f1_auc_and_confusion_matrix_by_hand():
     assert found["f1"].value == pytest.approx((4 / 5 + 4 / 5) / 2)
     assert found["auc"].value == pytest.approx(1)  # every pair in the right order
     assert found["top_2_accuracy"].value == 1
+
+
+def test_scores_that_tell_precision_from_recall_and_count_ties_half():
+    """Class 0: 1 of 2 found, none wrongly. Class 1: 3 of 3 found, 1 wrongly."""
+    model = st.Sequential([layers.Input((2,)), layers.Dense(2, use_bias=False)])
+    torch.nn.init.eye_(model.network.dense_1.weight)
+    wanted = ["accuracy", "precision", "recall", "f1", "auc", "confusion_matrix"]
+    model.compile("sgd", "sparse_categorical_crossentropy", wanted)
+    x = np.array([[1, 0], [0, 2], [0, 1], [0, 2], [0, 3.0]])
+    found = model.evaluate(x, np.array([0, 0, 1, 1, 1]))
+    np.testing.assert_array_equal(found["confusion_matrix"], [[1, 1], [0, 3]])
+    assert found["accuracy"].value == pytest.approx(4 / 5)
+    assert found["precision"].value == pytest.approx((1 + 3 / 4) / 2)
+    assert found["recall"].value == pytest.approx((1 / 2 + 1) / 2)
+    assert found["f1"].value == pytest.approx((2 / 3 + 6 / 7) / 2)
+    # of the six pairs four are in the right order, one is a tie, one is not
+    assert found["auc"].value == pytest.approx((4 + 0.5) / 6)

@@ -11,11 +11,17 @@ from striate.layers import (
     Conv2D,
     Dense,
     Flatten,
-    GlobalAveragePooling2D,
     Input,
     MaxPooling2D,
 )
-from striate.shapes import ReceptiveField, conv_weights, dense_weights, im2col, output_size
+from striate.shapes import (
+    ReceptiveField,
+    conv_weights,
+    dense_weights,
+    im2col,
+    output_size,
+    same_padding,
+)
 from striate.summaries import summary
 
 
@@ -55,6 +61,14 @@ def test_same_size_at_stride_1_needs_half_of_f_minus_1(kernel):
     numeric = Conv2D(4, kernel, padding=(kernel - 1) // 2)
     assert numeric.output_shape((32, 20, 3)) == (32, 20, 4)
     assert Conv2D(4, kernel, padding="same").output_shape((32, 20, 3)) == (32, 20, 4)
+    half = (kernel - 1) // 2
+    assert same_padding(32, kernel) == (half, half)
+    built = [layers.build([Conv2D(4, kernel, padding=p)], (32, 20, 3)) for p in (half, "same")]
+    built[1].load_state_dict(built[0].state_dict())
+    image = torch.randn(1, 3, 32, 20)
+    numeric, same = (network(image) for network in built)
+    assert same.shape == (1, 4, 32, 20)
+    torch.testing.assert_close(same, numeric)
 
 
 def test_11x11x4_with_f5_s2_p0_gives_4x4_and_filters_of_5x5x4():
@@ -87,10 +101,13 @@ def test_a_small_network_on_32x32x3():
 
 @pytest.mark.parametrize(("kernel", "channels", "filters"), [(5, 3, 10), (3, 64, 128), (11, 3, 96)])
 def test_a_convolution_has_ffdk_weights_and_k_biases(kernel, channels, filters):
-    with_bias = summary([Conv2D(filters, kernel)], (32, 32, channels)).weights
-    without = summary([Conv2D(filters, kernel, use_bias=False)], (32, 32, channels)).weights
-    assert without == kernel * kernel * channels * filters
-    assert with_bias - without == filters
+    with_bias = summary([Conv2D(filters, kernel)], (32, 32, channels))
+    without = summary([Conv2D(filters, kernel, use_bias=False)], (32, 32, channels))
+    kernels = kernel * kernel * channels * filters
+    assert (without.weights, with_bias.weights) == (kernels, kernels + filters)
+    assert (without.rows[0].weights, with_bias.rows[0].weights) == (kernels, kernels + filters)
+    assert conv_weights(kernel, channels, filters) == kernels + filters
+    assert conv_weights(kernel, channels, filters, bias=False) == kernels
 
 
 @pytest.mark.parametrize("layer", [MaxPooling2D(3, 2), AveragePooling2D(3, 2)])
@@ -195,7 +212,3 @@ def test_lenet5_on_32x32x1():
     assert outputs["c3"] == (10, 10, 16)
     assert outputs["s4"] == (5, 5, 16)
     assert [outputs[n] for n in ("flatten", "c5", "f6", "output")] == [(400,), (120,), (84,), (10,)]
-
-
-def test_global_average_pooling_of_googlenets_size_leaves_1024_values():
-    assert GlobalAveragePooling2D().output_shape((7, 7, 1024)) == (1024,)

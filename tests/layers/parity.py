@@ -65,6 +65,16 @@ def fits(layer: Layer, shape: tuple[int, ...]) -> bool:
     return True
 
 
+def _by_name(network: nn.Sequential) -> dict[str, Tensor]:
+    """ "weight" and so on; "depthwise.weight" where a layer is made of several modules."""
+    several = sum(any(True for _ in part.parameters()) for part in network) > 1
+    named = {}
+    for name, weight in network.named_parameters():
+        module, _, rest = name.partition(".")
+        named[f"{module.rpartition('_')[2]}.{rest}" if several else rest] = weight
+    return named
+
+
 def check_parity(
     layer: Layer,
     shape: tuple[int, ...],
@@ -82,7 +92,7 @@ def check_parity(
         for weight in network.parameters():
             weight.normal_()
     x = torch.randn(2, shape[-1], *shape[:-1], dtype=torch.float64, requires_grad=True)
-    weights = {name.partition(".")[2]: weight for name, weight in network.named_parameters()}
+    weights = _by_name(network)
     ours, theirs = network(x), reference(x, weights)
     assert (*ours.shape[2:], ours.shape[1]) == layers.infer([layer], shape)[-1]
     torch.testing.assert_close(ours, theirs, **TOLERANCE)

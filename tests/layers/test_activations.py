@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from layers.parity import check_parity, kind, many_cases, shapes
 from striate import layers
+from striate.nn import ACTIVATIONS
 
 PAIRS = [
     (layers.ReLU(), lambda x: x.clamp(min=0)),
@@ -21,6 +22,16 @@ PAIRS = [
     (layers.Activation("gelu"), lambda x: x * (1 + torch.erf(x / 2**0.5)) / 2),
     (layers.Activation("sigmoid"), lambda x: 1 / (1 + (-x).exp())),
     (layers.Activation("selu"), F.selu),
+    (layers.Activation("linear"), lambda x: x + 0),
+    (layers.Activation("relu"), lambda x: x.clamp(min=0)),
+    (layers.Activation("relu6"), lambda x: x.clamp(0, 6)),
+    (layers.Activation("leaky_relu"), lambda x: torch.maximum(0.1 * x, x)),
+    (layers.Activation("elu"), lambda x: torch.where(x > 0, x, x.exp() - 1)),
+    (layers.Activation("swish"), lambda x: x / (1 + (-x).exp())),
+    (layers.Activation("hard_sigmoid"), lambda x: (x + 3).clamp(0, 6) / 6),
+    (layers.Activation("mish"), lambda x: x * (1 + x.exp()).log().tanh()),
+    (layers.Activation("tanh"), lambda x: (x.exp() - (-x).exp()) / (x.exp() + (-x).exp())),
+    (layers.Activation("softmax"), lambda x: x.exp() / x.exp().sum(1, keepdim=True)),
 ]
 
 
@@ -33,6 +44,11 @@ def test_activations_are_their_formulas(cases):
         check_parity(layer, shape, lambda x, _: formula(x))
 
     check()
+
+
+def test_every_name_has_its_formula():
+    named = {layer.activation for layer, _ in PAIRS if isinstance(layer, layers.Activation)}
+    assert named == ACTIVATIONS.keys() - {"prelu"}  # which has weights: next
 
 
 @many_cases

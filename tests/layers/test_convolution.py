@@ -112,11 +112,12 @@ def test_separable_convolution(cases):
             "depthwise",
             "pointwise",
         ]
-        x = torch.randn(2, shape[-1], *shape[:-1])
-        depthwise, pointwise = network
-        between = convolved(layer, rank, x, depthwise.weight, None, groups=shape[-1])
-        expected = CONVOLVE[rank](between, pointwise.weight, pointwise.bias)
-        torch.testing.assert_close(network(x), expected, rtol=1e-5, atol=1e-5)
+
+        def in_two_steps(x, w):
+            between = convolved(layer, rank, x, w["depthwise.weight"], None, groups=shape[-1])
+            return CONVOLVE[rank](between, w["pointwise.weight"], w["pointwise.bias"])
+
+        check_parity(layer, shape, in_two_steps)
 
     check()
 

@@ -5,7 +5,9 @@ import torch
 from torch import nn
 from torch.autograd import gradcheck
 
+import striate.nn
 from striate.nn import (
+    ACTIVATIONS,
     Added,
     AvgPool1dSame,
     AvgPool2dSame,
@@ -32,6 +34,7 @@ from striate.nn import (
     SqueezeExcite,
     activation,
     conv_norm,
+    graph,
 )
 
 SIGNAL, IMAGE, VOLUME = (2, 2, 5), (2, 2, 4, 3), (1, 2, 3, 2, 3)
@@ -60,10 +63,22 @@ OURS = [
     (Residual(conv_norm(2, 4, 3, 2, act=None), 2, 4, 2).eval(), IMAGE),
     (Recurrent(nn.LSTM(2, 3, batch_first=True)), SIGNAL),
     (Recurrent(nn.GRU(2, 3, batch_first=True), sequences=True), SIGNAL),
-    (activation("leaky_relu"), IMAGE),
-    (activation("hard_swish"), IMAGE),
-    (activation("prelu"), IMAGE),
+    *((activation(name), IMAGE) for name in ACTIVATIONS),
 ]
+MERGES = [graph.Concatenate(), graph.Add(), graph.Multiply(), graph.Average(), graph.Maximum()]
+# They only call what is listed above or torch's own; their values are tested where they are.
+COMPOSED = {
+    "AuxiliaryClassifier",
+    "AvgPool2dTo",
+    "Classifier",
+    "GraphNetwork",
+    "HeadedNetwork",
+    "InvertedResidual",
+    "MapsOnTheWay",
+    "Segmenter",
+    "SelfAttention",
+    "Unpooling",
+}
 
 
 @pytest.mark.parametrize(("module", "shape"), OURS, ids=lambda value: type(value).__name__)
@@ -79,6 +94,23 @@ def test_gradients_are_the_finite_differences(module, shape):
         return torch.func.functional_call(module, dict(zip(names, weights, strict=True)), (x,))
 
     assert gradcheck(run, (x, *weights))
+
+
+@pytest.mark.parametrize("merge", MERGES, ids=lambda value: type(value).__name__)
+def test_gradients_of_what_takes_several_inputs(merge):
+    torch.manual_seed(0)
+    inputs = [torch.randn(IMAGE, dtype=torch.float64, requires_grad=True) for _ in range(3)]
+    assert gradcheck(merge, inputs)
+
+
+def test_no_operation_of_ours_is_forgotten():
+    ours = {
+        name
+        for name, value in vars(striate.nn).items()
+        if isinstance(value, type) and issubclass(value, nn.Module)
+    }
+    checked = {type(module).__name__ for module, _ in OURS} | {"DropPath"}  # below
+    assert ours - checked - COMPOSED == set()
 
 
 def test_drop_path_passes_the_gradient_of_the_samples_it_keeps():

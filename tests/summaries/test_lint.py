@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from striate import layers, zoo
@@ -35,6 +36,35 @@ def test_a_field_smaller_than_the_image_tells_how_many_layers_are_missing():
         *narrow(), nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1), *head()
     )
     assert advised(mended, (15, 15, 1)) == []
+
+
+class Pooled(nn.Module):
+    """A mean or the largest, in functional code."""
+
+    def __init__(self, code):
+        super().__init__()
+        self.features, self.code, self.last = narrow(), code, nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.last(self.code(self.features(x)).flatten(1))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        lambda x: x.mean((2, 3)),
+        lambda x: x.sum((2, 3)),
+        lambda x: x.amax((2, 3)),
+        lambda x: F.avg_pool2d(x, 8),
+        lambda x: F.max_pool2d(x, 8),
+        lambda x: F.adaptive_avg_pool2d(x, 1),
+        lambda x: F.adaptive_max_pool2d(x, 1),
+    ],
+    ids=["mean", "sum", "amax", "avg_pool", "max_pool", "adaptive_avg", "adaptive_max"],
+)
+def test_no_mean_or_largest_puts_the_parts_together(code):
+    ((code, layer, _),) = advised(Pooled(code), (15, 15, 1))
+    assert (code, layer) == ("summary-narrow-field", "features.2")
 
 
 def test_a_field_smaller_than_an_object():
@@ -76,12 +106,30 @@ def test_a_dense_layer_that_holds_most_of_the_weights():
     assert advised([*stack, layers.Dense(10)], (8, 8, 1)) == []  # most, but few
 
 
+@pytest.mark.parametrize(
+    ("tail", "heavy"),
+    [
+        ([layers.Dense(100)], True),  # 100,100 weights
+        ([layers.Dense(99)], False),  # 99,099: not many
+        ([layers.Dense(200), layers.Dense(900)], True),  # 200,200 of 381,100
+        ([layers.Dense(200), layers.Dense(1000)], False),  # 200,200 of 401,200: not most
+        ([layers.Activation("relu"), layers.Dense(100)], True),  # still one for each pixel
+        ([layers.Dense(20), layers.Dense(8000)], False),  # no map before it
+    ],
+    ids=["many", "few", "most", "not half", "after a function", "after a vector"],
+)
+def test_when_a_dense_layer_is_heavy(tail, heavy):
+    codes = [code for code, _, _ in advised([layers.Flatten(), *tail], (10, 10, 10))]
+    assert codes == ["summary-heavy-dense"] * heavy
+
+
 def test_a_map_that_was_pooled_to_one_pixel():
     network = nn.Sequential(nn.MaxPool2d(4), nn.Conv2d(1, 2, 3, padding=1))
     ((code, layer, text),) = advised(network, (4, 4, 1))
     assert (code, layer) == ("summary-map-used-up", "1")
     assert "all but that one fall on padding" in text
     assert advised(nn.Sequential(nn.MaxPool2d(4), nn.Conv2d(1, 2, 1)), (4, 4, 1)) == []
+    assert advised(network[1], (2, 2, 1)) == []  # a few pixels are enough to see something
 
 
 def test_pooling_below_one_pixel_is_an_error():
@@ -105,6 +153,10 @@ def test_softmax_before_a_loss_that_expects_logits(last, name):
     assert text.endswith(f"Leave the {name} out; Model.predict gives probabilities.")
     assert advised(network, (2, 2, 1), loss_takes="probabilities") == []
     assert advised(network[:2], (2, 2, 1)) == []
+
+
+def test_a_map_that_ends_in_softmax_may_be_a_gate():
+    assert advised(nn.Sequential(nn.Conv2d(1, 3, 1), nn.Softmax(1)), (4, 4, 1)) == []
 
 
 def test_descriptions_may_end_in_softmax():

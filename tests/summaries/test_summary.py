@@ -40,6 +40,37 @@ def test_rows_say_shape_weights_work_and_field():
     assert table.warnings == ()
 
 
+def test_the_table_as_text_has_a_column_for_each_number():
+    table = summary([layers.Conv2D(6, 5, 2), layers.MaxPooling2D((2, 3))], (32, 32, 3))
+    cells = [
+        [cell.strip() for cell in line.split("│")[1:-1]]
+        for line in table.lines
+        if line.startswith("│")
+    ]
+    assert cells == [
+        ["conv2d_1", "Conv2d", "14×14×6", "456", "88,200", "4.7 kB", "5×5", "2"],
+        ["max_pooling2d_1", "MaxPool2d", "7×4×6", "", "", "672 B", "7×9", "4×6"],
+        ["total", "", "", "456", "88,200", "17.0 kB", "", ""],
+    ]
+    assert table.peak_bytes == 4 * (32 * 32 * 3 + 14 * 14 * 6)
+
+
+def test_json_says_where_the_fields_lie_and_what_memory_is_needed():
+    plain = summary([layers.Conv2D(2, 3, 2, 1)], (9, 7, 1)).to_json()
+    assert plain["rows"][0]["sight"] == [
+        {"size": 3, "jump": 2, "start": -1, "centre": 0.0},
+        {"size": 3, "jump": 2, "start": -1, "centre": 0.0},
+    ]
+    assert plain["peak_bytes"] == 4 * (9 * 7 + 5 * 4 * 2)
+    assert plain["saved_bytes"] == 4 * 9 * 7  # the image, for the gradient of the kernels
+    assert plain["input_shapes"] == [[9, 7, 1]]
+
+
+def test_modules_that_do_nothing_are_left_out():
+    rows = summary(nn.Sequential(nn.Identity(), nn.Conv2d(1, 2, 3), nn.Identity()), (8, 8, 1)).rows
+    assert [row.name for row in rows] == ["1"]
+
+
 def test_text_and_json_hold_it_all():
     table = summary([layers.Dense(1000, "relu"), layers.Dense(2)], (784,))
     assert "784 features" in table.text
@@ -130,10 +161,12 @@ class Rolled(nn.Module):
         (nn.GroupNorm(1, 2), 9, (1, 1)),
         (nn.Softmax(dim=1), 9, (1, 1)),
         (nn.AdaptiveAvgPool2d(4), 9, (3, 3)),
+        (nn.AdaptiveAvgPool2d(3), 5, (3, 3)),  # windows of 2, 3 and 2
         (nn.ConvTranspose2d(2, 2, 3), 9, (3, 3)),
         (nn.ConvTranspose2d(2, 2, 4, stride=2), 9, (2, 2)),
         (nn.Upsample(scale_factor=2), 9, (1, 1)),
         (nn.Upsample(scale_factor=2, mode="bilinear"), 9, (2, 2)),
+        (nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(2, 2, 2)), 9, (2, 2)),  # of 1.5
         (nn.ReflectionPad2d(2), 9, (1, 1)),
         (nn.Linear(9, 4), 9, (1, 9)),
         (Rolled(), 9, None),
@@ -141,12 +174,24 @@ class Rolled(nn.Module):
     ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else None,
 )
 def test_receptive_field_of_one_layer_or_none_where_unknown(layer, size, field):
-    assert summary(nn.Sequential(layer), (size, size, 2)).rows[0].receptive_field == field
+    assert summary(nn.Sequential(layer), (size, size, 2)).rows[-1].receptive_field == field
+
+
+def test_counting_the_pixels_of_a_window_reads_none_of_them():
+    """Averages padded as "same" divide by the share of each window that is inside."""
+    (row,) = summary([layers.AveragePooling2D(3, 2, "same")], (9, 9, 2)).rows
+    assert [(axis.size, axis.jump, axis.start) for axis in row.sight] == [(3, 2, -1)] * 2
 
 
 def test_an_unknown_field_stays_unknown():
     network = nn.Sequential(Rolled(), nn.Conv2d(1, 1, 3))
     assert summary(network, (8, 8, 1)).rows[1].receptive_field is None
+
+
+def test_a_vector_sees_all_and_its_neighbour_would_lie_a_whole_map_further():
+    rows, columns = summary([layers.Conv2D(2, 3, 2), layers.Flatten()], (9, 11, 1)).rows[-1].sight
+    assert (rows.size, rows.jump, rows.start) == (9, 4 * 2, 0)
+    assert (columns.size, columns.jump, columns.start) == (11, 5 * 2, 0)
 
 
 def test_paths_are_joined_by_concatenation():
@@ -198,7 +243,7 @@ def test_a_refused_shape_names_the_module():
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(10, 2))
     with pytest.raises(ShapeError, match=r"input of 8×8×3: its module '2' \(Linear\)") as caught:
         summary(network, (8, 8, 3))
-    assert caught.value.code == "shape-network-refuses"
+    assert caught.value.code == "shape-module-misfit"
 
 
 def test_the_shape_is_needed():

@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from striate.summaries import summary
+from striate.summaries import drawing_of, summary
+from striate.summaries.graph import graph_of
+from striate.summaries.layout import lay_out
 
 ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.SiLU, nn.Hardswish, nn.Hardsigmoid, nn.Sigmoid, nn.GELU)
 
@@ -93,3 +95,26 @@ def test_receptive_fields_are_where_the_gradient_is(foreign, name, height, size)
     assert (first, last) == (max(begins, 0), min(begins + field.size, height) - 1)
     if size is not None:
         assert last - first + 1 == field.size == size
+
+
+@pytest.mark.parametrize(
+    ("name", "repeats", "words"),
+    [
+        ("googlenet", [2, 5, 2], ["×2, channels vary", "×5, channels vary", "×2, channels vary"]),
+        ("densenet121", [6, 12, 24, 16], ["×24, each reads all before it"]),
+        ("resnet50", [2, 3, 5, 2], ["×2<", "×3<", "×5<"]),
+        ("mobilenet_v3_small", [2, 2], ["×2<"]),
+    ],
+)
+def test_drawings_fold_what_repeats_and_fill_their_rows(foreign, name, repeats, words):
+    options = {"aux_logits": False} if name == "googlenet" else {}
+    table = summary(foreign(name, **options), (224, 224, 3))
+    shown = graph_of(table.trace)
+    assert [repeat.times for repeat in shown.repeats] == repeats
+    picture = drawing_of(table)
+    for said in words:
+        assert picture.count(said) >= words.count(said)
+    layout = lay_out(shown, 0)
+    ends = [before.right for before, *_ in layout.wraps] + [layout.stretches[-1].right]
+    assert len(ends) > 1
+    assert ends[-1] > 0.6 * max(ends)  # no layer is left alone in a row of its own

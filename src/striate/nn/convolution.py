@@ -1,5 +1,6 @@
 """Convolutions with the company they usually keep."""
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import ClassVar, Literal
@@ -18,6 +19,7 @@ def conv_norm(
     stride: int = 1,
     *,
     padding: int | Literal["same"] | None = None,
+    dilation: int = 1,
     groups: int = 1,
     act: Callable[[], nn.Module] | None = nn.ReLU,
     gamma: float = 1.0,
@@ -29,22 +31,28 @@ def conv_norm(
     Shape: [N, in_channels, H, W] -> [N, out_channels, ceil(H / stride), ceil(W / stride)],
         for an odd kernel and the padding of None.
     Args:
-        padding: pixels on every side; None is half the kernel; "same" pads as TensorFlow does,
-            the odd pixel after the last.
+        padding: pixels on every side; None is half the dilated kernel; "same" pads as
+            TensorFlow does, the odd pixel after the last.
         act: makes the activation; None for none.
         gamma: where the scale of the batch norm starts.
         eps, momentum: of the batch norm; momentum as torch counts it, the share of the new batch.
+    Source: weights begin as in He et al. 2015, "Delving Deep into Rectifiers", arXiv:1502.01852,
+        section 2.2, backward case.
     """
     shape = in_channels, out_channels, kernel_size, stride
     conv: nn.Conv2d
-    if padding == "same":
-        conv = Conv2dSame(*shape, groups=groups, bias=False)
+    rows, columns = pair(kernel_size)
+    centred = stride == 1 and rows % 2 and columns % 2  # "same" is then half the kernel
+    if padding == "same" and not centred:
+        conv = Conv2dSame(*shape, dilation, groups, bias=False)
     else:
-        rows, columns = pair(kernel_size)
-        border = (rows // 2, columns // 2) if padding is None else padding
-        conv = nn.Conv2d(*shape, border, groups=groups, bias=False)
+        border = (
+            padding if isinstance(padding, int) else (rows // 2 * dilation, columns // 2 * dilation)
+        )
+        conv = nn.Conv2d(*shape, border, dilation, groups, bias=False)
     norm = nn.BatchNorm2d(out_channels, eps, momentum)
-    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+    fan_out = rows * columns * out_channels / groups  # outputs that hang on one input
+    nn.init.normal_(conv.weight, std=math.sqrt(2) / math.sqrt(fan_out))
     nn.init.constant_(norm.weight, gamma)
     parts: OrderedDict[str, nn.Module] = OrderedDict(conv=conv, norm=norm)
     if act is not None:

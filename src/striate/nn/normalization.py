@@ -39,11 +39,10 @@ class LocalResponseNorm(nn.Module):
         self.size, self.alpha, self.beta, self.bias = size, alpha, beta, bias
 
     def forward(self, x: Tensor) -> Tensor:
-        squares = x.square().flatten(2) if x.ndim > 2 else x.square().unsqueeze(2)  # [N, C, L]
-        reach = self.size // 2
-        padded = F.pad(squares, (0, 0, reach, reach))
-        near = padded.unfold(1, self.size, 1).sum(dim=-1)  # [N, C, L]
-        return x / (self.bias + self.alpha * near.reshape(x.shape)) ** self.beta
+        channels, reach = x.shape[1], self.size // 2
+        squares = F.pad(x.square(), [0, 0] * (x.ndim - 2) + [reach, reach])  # [N, C + 2 * reach, …]
+        near = sum(squares[:, j : j + channels] for j in range(2 * reach + 1))  # [N, C, …]
+        return x / (self.bias + self.alpha * near) ** self.beta
 
     def extra_repr(self) -> str:
         return f"size={self.size}, alpha={self.alpha}, beta={self.beta}, bias={self.bias}"

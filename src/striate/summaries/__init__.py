@@ -6,3 +6,4 @@ from striate.summaries.lint import Advice as Advice
 from striate.summaries.table import Row as Row
 from striate.summaries.table import Summary as Summary
 from striate.summaries.table import summary as summary
+from striate.summaries.trace import why_refused as why_refused

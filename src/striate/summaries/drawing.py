@@ -14,7 +14,7 @@ from striate.files import write_atomic
 from striate.layers import Layer
 from striate.shapes import written
 from striate.summaries.boxes import LINE, Box, label
-from striate.summaries.graph import Node, graph_of
+from striate.summaries.graph import Node, Repeat, graph_of
 from striate.summaries.layout import MARGIN, Layout, Stretch, lay_out
 from striate.summaries.table import Shapes, Summary, summary
 
@@ -93,7 +93,9 @@ def drawing_of(table: Summary, title: str | None = None) -> str:
 def _said(summary: Summary) -> str:
     inputs = " and ".join(map(written, summary.input_shapes))
     work = summary.multiply_adds
-    amount = f"{work / 1e9:.2f} billion" if work >= 1e9 else f"{work / 1e6:.1f} million"
+    amount = f"{work:,}"
+    if work >= 1e6:
+        amount = f"{work / 1e9:.2f} billion" if work >= 1e9 else f"{work / 1e6:.1f} million"
     return f"input {inputs}, {summary.weights:,} weights, {amount} multiply-adds"
 
 
@@ -171,9 +173,13 @@ def _frames(layout: Layout) -> list[str]:
             f'<rect class="frame" x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" '
             f'height="{foot - top:.1f}" rx="6"/>'
         )
-        said = f"×{repeat.times}" + (", each reads all before it" if repeat.dense else "")
-        parts.append(_text(left + 2, foot + 13, said, "times"))
+        parts.append(_text(left + 2, foot + 13, _times(repeat), "times"))
     return parts
+
+
+def _times(repeat: Repeat) -> str:
+    how = "each reads all before it" if repeat.dense else "channels vary" if repeat.varied else ""
+    return f"×{repeat.times}" + (f", {how}" if how else "")
 
 
 def _wires(layout: Layout) -> list[str]:

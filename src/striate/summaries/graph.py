@@ -4,7 +4,7 @@ Activations, normalisations, dropout and changes of shape belong to the layer be
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from torch import nn
@@ -38,7 +38,7 @@ class Node:
     shape: Shape
     visit: Visit | None = None
     names: list[str] = field(default_factory=list)
-    inputs: list["Node"] = field(default_factory=list)
+    inputs: list["Node"] = field(default_factory=list, repr=False)  # else exponential
 
     @property
     def is_map(self) -> bool:
@@ -52,11 +52,13 @@ class Repeat:
 
     Args:
         dense: some copy reads more than the one before it, as in DenseNet.
+        varied: the copies differ in channels; those of the first are shown.
     """
 
     nodes: tuple[Node, ...]
     times: int
     dense: bool
+    varied: bool
 
 
 @dataclass(eq=False)
@@ -189,12 +191,13 @@ def folded(nodes: Sequence[Node]) -> Graph:
             continue  # within a copy that is not drawn
         for copy in run[1:]:
             stands_for.update(zip(inside[copy], inside[run[0]], strict=True))
-        dense = _reads_far([inside[visit] for visit in run])
-        repeats.append(Repeat(tuple(inside[run[0]]), len(run), dense))
+        copies = [inside[visit] for visit in run]
+        varied = any([n.shape for n in copy] != [n.shape for n in copies[0]] for copy in copies)
+        repeats.append(Repeat(tuple(copies[0]), len(run), _reads_far(copies), varied))
     shown = [node for node in nodes if node not in stands_for]
     _rewire(nodes, stands_for, order)
     kept = [
-        Repeat(tuple(node for node in each.nodes if node not in stands_for), each.times, each.dense)
+        replace(each, nodes=tuple(node for node in each.nodes if node not in stands_for))
         for each in repeats
     ]
     return Graph(shown, kept)

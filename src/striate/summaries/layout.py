@@ -65,17 +65,7 @@ def lay_out(graph: Graph, top: float) -> Layout:
     for stretch in stretches:
         _columns(stretch)
     groups = _groups(stretches, graph.repeats)
-    widest = max(sum(_stretch_width(s, boxes) for s in group) for group in groups)
-    limit = max(WIDTH, widest + 2 * MARGIN)
-    rows: list[list[Stretch]] = []
-    x = MARGIN
-    for group in groups:
-        width = sum(_stretch_width(stretch, boxes) for stretch in group)
-        if not rows or x + width > limit - MARGIN:
-            rows.append([])
-            x = MARGIN
-        rows[-1] += group
-        x += width
+    rows = _rows(groups, [sum(_stretch_width(s, boxes) for s in group) for group in groups])
     y, right, tops = top, 0.0, []
     framed = {node for repeat in graph.repeats for node in repeat.nodes}
     for row in rows:
@@ -143,6 +133,31 @@ def _groups(stretches: Sequence[Stretch], repeats: Sequence[Repeat]) -> list[lis
         else:
             groups.append([stretch])
     return groups
+
+
+def _rows(groups: Sequence[list[Stretch]], widths: Sequence[float]) -> list[list[Stretch]]:
+    """As few rows as the page allows, of about one width: none ends with a lonely layer."""
+    narrow = max(widths)
+    wide = max(WIDTH - 2 * MARGIN, narrow)
+    least = len(_filled(widths, wide))
+    while wide - narrow > 1:
+        middle = (narrow + wide) / 2
+        if len(_filled(widths, middle)) > least:
+            narrow = middle
+        else:
+            wide = middle
+    return [[s for group in groups[row] for s in group] for row in _filled(widths, wide)]
+
+
+def _filled(widths: Sequence[float], limit: float) -> list[slice]:
+    """Which go into each row when every row takes what fits."""
+    starts, x = [0], 0.0
+    for number, width in enumerate(widths):
+        if x + width > limit and x > 0:
+            starts.append(number)
+            x = 0.0
+        x += width
+    return [slice(*ends) for ends in pairwise([*starts, len(widths)])]
 
 
 def _column_widths(stretch: Stretch, boxes: dict[Node, Box]) -> list[float]:

@@ -68,11 +68,17 @@ def saved_bytes(network: nn.Module, input_shapes: Sequence[Shape]) -> int | None
         with suppress(RuntimeError, NotImplementedError, ValueError), torch.enable_grad(), hooks:
             functional_call(network, state, images)
             found = [tensor for key, tensor in kept.items() if key not in weights]
-            return sum(t.untyped_storage().nbytes() // t.itemsize * FLOAT for t in found) // 2
+            return sum(map(held_bytes, found)) // 2
     finally:
         for module, mode in modes:
             module.training = mode
     return None
+
+
+def held_bytes(tensor: Tensor) -> int:
+    """Bytes of the memory behind a tensor, fractions as float32, places and masks as they are."""
+    each = FLOAT if tensor.is_floating_point() else tensor.itemsize
+    return tensor.untyped_storage().nbytes() // tensor.itemsize * each
 
 
 def training_bytes(saved: int | None, weights: int, batch_size: int) -> int | None:

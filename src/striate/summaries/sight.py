@@ -71,6 +71,7 @@ POINTWISE = {  # besides what torch tags so; statistics of a normalisation are n
     aten.hardsigmoid_,
     aten.hardtanh,
     aten.hardtanh_,
+    aten._prelu_kernel,
     aten.elu_,
     aten.silu_,
     aten.stack,

@@ -17,7 +17,8 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from striate.errors import ShapeError
-from striate.shapes import Shape, written
+from striate.shapes import Shape
+from striate.summaries.refusal import refusal
 from striate.summaries.sight import FACTORIES, Sight, image_sight, seen_through, seen_together
 from striate.summaries.windows import Windows, windows_of
 
@@ -182,30 +183,24 @@ def _trace_for_real(network: nn.Module, input_shapes: Sequence[Shape]) -> Trace:
             network(*images)
         except REFUSALS as error:
             at = tracer.open[-1] if tracer.open else Visit("", network)
-            raise refusal(network, input_shapes, at, error) from error
+            given = at.inputs[0].tensor if at.inputs else None
+            raise refusal(network, input_shapes, at.name, at.module, given, error) from error
     return tracer.trace
 
 
-def refusal(
-    network: nn.Module, input_shapes: Sequence[Shape], at: Visit, error: Exception
-) -> ShapeError:
-    """The network does not take such images: which module says so, and the smallest fix."""
-    said = str(error).splitlines()[0]
-    kind = type(at.module).__name__
-    pooled = "Output size is too small" in said or "Kernel size can't be greater" in said
-    if pooled:
-        code, what = "summary-pooled-away", "nothing is left of the image there"
-        fix = "Take larger images, or fewer strides and poolings before it."
-        said = f"{what} ({said})"
-    else:
-        code, fix = "shape-network-refuses", "Shapes are (height, width, channels)."
-    images = " and ".join(map(written, input_shapes))
-    return ShapeError(
-        code,
-        f"{type(network).__name__} cannot take an input of {images}: "
-        f"its module {at.name or '(itself)'!r} ({kind}) says: {said}",
-        fix,
-    )
+def why_refused(network: nn.Module, images: Tensor) -> ShapeError | None:
+    """Which module does not take such images, and what to change; None where that is not known.
+
+    Shape: images [N, C, …] or [N, features].
+    """
+    channels, *rest = images.shape[1:] or (1,)
+    try:
+        trace(network, (*rest, channels))
+    except ShapeError as error:
+        return None if error.code == "shape-network-refuses" else error
+    except Exception:  # any code may run in a network
+        return None
+    return None
 
 
 @contextmanager

@@ -141,6 +141,11 @@ def _upsampled(neighbours: int, axes: int) -> Callable[..., Windows]:
     return rule
 
 
+def _unpooled(x: Tensor, _places: Tensor, size: Sequence[int]) -> Windows:
+    """Wherever in its window a value is put, it sees what the maximum it replaces saw."""
+    return tuple(Enlarging(o / i) for o, i in zip(size, x.shape[-len(size) :], strict=True))
+
+
 WINDOWS: dict[Any, Callable[..., Windows | None]] = {
     aten.convolution: _convolution,
     aten.max_pool2d_with_indices: _pooled(2),
@@ -158,6 +163,7 @@ WINDOWS: dict[Any, Callable[..., Windows | None]] = {
     aten.upsample_nearest1d: _upsampled(1, 1),
     aten.upsample_nearest2d: _upsampled(1, 2),
     aten.upsample_nearest3d: _upsampled(1, 3),
+    aten.max_unpool2d: _unpooled,
     aten.upsample_bilinear2d: _upsampled(2, 2),
     aten.upsample_bicubic2d: _upsampled(4, 2),
 }
