@@ -15,6 +15,8 @@ from striate.compiling import Compiled, compiled, needed
 from striate.data import Preprocessing
 from striate.ends import Ends
 from striate.errors import ShapeError, UsageError
+from striate.explain import Explanation
+from striate.explaining import Target, explain
 from striate.fitting import History, Settings, evaluate_arrays, fit_arrays
 from striate.inference import BATCH_SIZE
 from striate.layers import Symbolic
@@ -224,6 +226,29 @@ class Model:
             on_progress: called with the number of pictures done and of all.
         """
         return self._answering().pictures(pictures, batch_size, on_progress)
+
+    def explain(
+        self,
+        images: Any,
+        *,
+        method: str = "grad_cam",
+        target: Target = None,
+        layer: str | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> Explanation:
+        """Where the network looked: attribution maps of arrays or pictures.
+
+        Args:
+            images: as for `predict`.
+            method: a key of `striate.explain.METHODS`.
+            target: a class by name or number, or one for each image; None explains the answer.
+            layer: the layer to look at, for methods that look at one; found by itself if None.
+            options: the method's own, such as `{"steps": 100}`.
+        Raises:
+            UnknownName: no method, class or layer is named so.
+            ExplainError: the network cannot be explained in this way; the reason is told.
+        """
+        return explain(self._answering(), images, method, target, layer, options)
 
     def answers(self, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Raw outputs of the network -> probabilities [n, classes], or numbers [n]."""

@@ -153,6 +153,12 @@ class Preprocessing:
         rows.add_(torch.from_numpy(np.tile(shift, width)).to(images.device))
         return result
 
+    def pixels(self, inputs: Tensor) -> Tensor:
+        """The pixels that `normalise` was given: float [N, C, H, W] -> uint8 [N, C, H, W]."""
+        spread = torch.tensor(self.std, device=inputs.device).view(-1, 1, 1)
+        middle = torch.tensor(self.mean, device=inputs.device).view(-1, 1, 1)
+        return (255 * (inputs * spread + middle)).round().clamp(0, 255).to(torch.uint8)
+
     def __call__(self, images: Sequence[Picture]) -> Tensor:
         """Bytes, arrays [H, W, C] or Pillow images -> the input tensor, float32 [N, C, H, W]."""
         canvases = np.empty((len(images), *self.canvas_size, self.channels), np.uint8)

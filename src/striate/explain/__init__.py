@@ -9,6 +9,7 @@ from striate.explain._score import Score as Score
 from striate.explain._score import class_score as class_score
 from striate.explain.cam import grad_cam as grad_cam
 from striate.explain.embed import embeddings as embeddings
+from striate.explain.explanation import Explanation as Explanation
 from striate.explain.locate import classifier_layer as classifier_layer
 from striate.explain.locate import last_spatial_layer as last_spatial_layer
 from striate.explain.locate import trace as trace
