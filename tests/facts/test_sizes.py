@@ -195,13 +195,32 @@ def test_turned_fully_convolutional_a_224_network_reads_384_pixels_as_6x6():
 
 
 @pytest.mark.parametrize(
-    ("name", "shape"), [("resnet18", (64, 3, 7, 7)), ("resnet101", (64, 3, 7, 7))]
+    ("name", "shape"),
+    [
+        ("alexnet_one_column", (64, 3, 11, 11)),
+        ("resnet18", (64, 3, 7, 7)),
+        ("resnet101", (64, 3, 7, 7)),
+        ("densenet121", (64, 3, 7, 7)),
+    ],
 )
 def test_first_layer_filters(name, shape):
     with torch.device("meta"):
         network = zoo.create(name, classes=1000)
     first = next(m for m in network.modules() if isinstance(m, nn.Conv2d))
     assert first.weight.shape == shape
+
+
+@pytest.mark.parametrize(
+    ("name", "tap", "features"),
+    [("alexnet", "fc6", 4096), ("alexnet", "fc7", 4096), ("googlenet", "pool", 1024)],
+)
+def test_deep_features(name, tap, features):
+    with torch.device("meta"):
+        network = zoo.create(name).eval()
+    side = zoo.ARCHITECTURES[name].image_size
+    rows = {row.name: row for row in summary(network, (side, side, 3)).rows}
+    under = [row for path, row in rows.items() if path.startswith(network.tap(tap))]
+    assert under[-1].output_shape[-1] == features
 
 
 def test_lenet5_on_32x32x1():

@@ -224,6 +224,51 @@ class SummaryRequest(Request):
     svg: Path | None = option(None, "Draw the architecture into this SVG file.")
 
 
+class ZooRequest(Request):
+    """List the architectures of the zoo, or tell the story of one.
+
+    NAME is an architecture, such as resnet18: its story, its stages and, with --svg, its drawing;
+    or a pattern, such as "*net_v2*". Nothing is trained or downloaded; for weights see
+    striate zoo pull --help.
+    """
+
+    name: str | None = argument("Architecture, or a pattern such as '*res*'.", default=None)
+    sort: Literal[
+        "year", "name", "weights", "multiply-adds", "receptive-field", "top5", "accuracy"
+    ] = option("year", "What to sort the list by.")
+    reverse: bool = option(False, "The other way round.", "--reverse", "-r")
+    family: str | None = option(None, "Only this family, such as mobilenet_v2.")
+    max_weights: int | None = option(None, "Only architectures of at most so many weights.", ge=1)
+    max_multiply_adds: int | None = option(
+        None, "Only architectures of at most so many multiply-adds for an image.", ge=1
+    )
+    published: bool = option(False, "Only architectures with published weights.")
+    picture: Path | None = option(
+        None, "Draw accuracy over work into this file (.png, .svg or .pdf)."
+    )
+    svg: Path | None = option(None, "Draw the architecture NAME into this SVG file.")
+
+    @model_validator(mode="after")
+    def _has_what_it_draws(self) -> Self:
+        if self.svg is not None and (self.name is None or any(c in "*?[" for c in self.name)):
+            raise ValueError("--svg draws one architecture: name it")
+        if self.picture and self.picture.suffix.lower() not in (".png", ".svg", ".pdf"):
+            raise ValueError("--picture needs a file that ends in .png, .svg or .pdf")
+        return self
+
+
+class ZooPullRequest(Request):
+    """Fetch published weights of an architecture and keep them as a model file.
+
+    The file goes to the cache (STRIATE_CACHE, else ~/.cache/striate) with the names of the
+    classes and the preprocessing, ready for striate predict. A download that was interrupted goes
+    on where it was; its checksum is compared with the published one.
+    """
+
+    name: str = argument("Architecture with published weights; striate zoo --published lists them.")
+    source: str | None = option(None, "Whose weights: torchvision, timm or keras.")
+
+
 class DataCheckRequest(Request):
     """Open and decode every file of a data set; report what is wrong. No file is changed."""
 
