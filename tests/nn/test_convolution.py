@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from torch import nn
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from striate.nn import Conv2dSame, conv_norm
 
@@ -59,3 +59,35 @@ def test_conv_norm_is_convolution_norm_and_activation(act, names):
     assert [name for name, _ in block.named_children()] == names.split()
     assert block.conv.bias is None
     assert block.norm.weight.tolist() == [0.5] * 3
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride"), [(1, 1), (3, 1), ((1, 5), 1), (2, 1), (3, 2), (1, 2)]
+)
+def test_same_padding_of_conv_norm_is_that_of_the_convolution(kernel, stride):
+    same = conv_norm(2, 3, kernel, stride, padding="same").conv
+    reference = Conv2dSame(2, 3, kernel, stride, bias=False)
+    reference.load_state_dict(same.state_dict())
+    for size in ((7, 6), (8, 9)):
+        x = torch.randn(2, 2, *size)
+        torch.testing.assert_close(same(x), reference(x))
+
+
+@pytest.mark.parametrize("groups", [1, 4, 64])
+def test_conv_norm_begins_with_gradients_that_keep_their_size(groups):
+    torch.manual_seed(0)
+    conv = conv_norm(64, 64, 3, groups=groups).conv
+    x = torch.randn(4, 64, 16, 16, requires_grad=True)
+    (gradient,) = torch.autograd.grad(conv(x), x, torch.randn(4, 64, 16, 16))
+    assert gradient[:, :, 1:-1, 1:-1].std().item() == pytest.approx(2**0.5, rel=0.15)
+
+
+@pytest.mark.parametrize("padding", [None, "same"])
+@pytest.mark.parametrize("kernel", [3, (5, 1)])
+def test_a_dilated_convolution_with_its_norm_keeps_the_size(padding, kernel):
+    conv = conv_norm(2, 3, kernel, padding=padding, dilation=4).conv
+    x = torch.randn(1, 2, 9, 11)
+    rows, columns = (3, 3) if kernel == 3 else kernel
+    border = (4 * (rows // 2), 4 * (columns // 2))
+    assert torch.equal(conv(x), F.conv2d(x, conv.weight, padding=border, dilation=4))
+    assert conv(x).shape[2:] == x.shape[2:]

@@ -5,6 +5,9 @@ from striate.nn.activations import activation as activation
 from striate.nn.attention import SqueezeExcite as SqueezeExcite
 from striate.nn.branches import Added as Added
 from striate.nn.branches import Concatenated as Concatenated
+from striate.nn.cell import Cell as Cell
+from striate.nn.cell import CellChain as CellChain
+from striate.nn.cell import CellPlan as CellPlan
 from striate.nn.classifier import AuxiliaryClassifier as AuxiliaryClassifier
 from striate.nn.classifier import Classifier as Classifier
 from striate.nn.classifier import pooled_linear as pooled_linear

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from striate.errors import UsageError
-from striate.nn import Classifier
-from striate.nn.classifier import too_small
+from striate.nn import HeadedNetwork
+from striate.nn.headed import too_small
 from striate.shapes import Pair, pair
 
 
@@ -33,7 +33,7 @@ class ArchitectureSpec:
     """
 
     name: str
-    make: Callable[..., Classifier]
+    make: Callable[..., HeadedNetwork]
     image_size: int
     stride: int | None
     params: int
@@ -54,7 +54,7 @@ class ArchitectureSpec:
         classes: int | None = None,
         in_channels: int | None = None,
         image_size: int | Pair | None = None,
-    ) -> Classifier:
+    ) -> HeadedNetwork:
         """The network; what is not given is as in the source.
 
         Raises:

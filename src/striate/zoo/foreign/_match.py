@@ -1,6 +1,6 @@
 """Match foreign tensors with ours, whole or not at all."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -24,6 +24,7 @@ class Match:
     source: str
     theirs: dict[str, str]  # our tensor -> their name of it
     missing: tuple[str, ...]  # ours that they lack
+    aside: tuple[str, ...]  # ours of auxiliary heads, where they lack all of these
     unused: tuple[str, ...]  # theirs that we lack
 
 
@@ -60,17 +61,22 @@ def find(
     network: nn.Module, state: Mapping[str, Tensor], modules: Mapping[str, str], source: str
 ) -> Match:
     """Their name for every tensor of ours, by their names of our modules."""
-    theirs, missing = {}, []
+    theirs: dict[str, str] = {}
+    missing, taken = [], set[str]()  # one layer of Keras's may hold the weights of two of ours
     for ours in network.state_dict():
         path, _, tensor = ours.rpartition(".")
-        name = _their_name(f"{modules[path]}." if modules[path] else "", tensor, state)
+        name = _their_name(f"{modules[path]}." if modules[path] else "", tensor, state, taken)
         if name is not None:
             theirs[ours] = name
+            taken.add(name)
         elif tensor != "num_batches_tracked":  # counts batches where momentum is None; ours is not
             missing.append(ours)
-    taken = set(theirs.values())
     unused = [k for k in state if k not in taken and not k.endswith("num_batches_tracked")]
-    return Match(source, theirs, tuple(missing), tuple(unused))
+    aside = [name for name in missing if name.startswith("auxiliary.")]
+    if any(name.startswith("auxiliary.") for name in theirs):
+        aside = []  # they have such heads, but not as ours are
+    missing = [name for name in missing if name not in aside]
+    return Match(source, theirs, tuple(missing), tuple(aside), tuple(unused))
 
 
 def fill(network: nn.Module, state: Mapping[str, Tensor], match: Match) -> ForeignReport:
@@ -80,13 +86,12 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], match: Match) -> Forei
         FileError: a tensor is missing or has another shape; the network is as it was.
     """
     own = network.state_dict()
-    modules = dict(network.named_modules())
     first, last = _ends(network)
     taken: dict[str, Tensor] = {}
-    adapted, fresh, wrong = [], [], []
+    adapted, fresh, wrong = [], [*match.aside], []
     for ours, name in match.theirs.items():
         path = ours.rpartition(".")[0]
-        tensor = _in_our_layout(state[name], name, modules[path])
+        tensor = _in_our_layout(state[name], name)
         if (shaped := _reshaped(tensor, own[ours].shape)) is not None:
             taken[ours] = shaped
         elif path in last:
@@ -104,29 +109,31 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], match: Match) -> Forei
     return ForeignReport(match.source, len(taken), tuple(adapted), tuple(fresh), match.unused)
 
 
-def _their_name(prefix: str, tensor: str, state: Mapping[str, Tensor]) -> str | None:
-    known = (prefix + name for name in (tensor, *KERAS.get(tensor, ())))
-    return next((name for name in known if name in state), None)
+def _their_name(
+    prefix: str, tensor: str, state: Mapping[str, Tensor], taken: Container[str]
+) -> str | None:
+    known = [prefix + name for name in (tensor, *KERAS.get(tensor, ()))]
+    known.append(prefix.removesuffix("."))  # a tensor of its own there, a module's only one here
+    return next((name for name in known if name in state and name not in taken), None)
 
 
-def _in_our_layout(tensor: Tensor, name: str, module: nn.Module) -> Tensor:
+def _in_our_layout(tensor: Tensor, name: str) -> Tensor:
     """Keras keeps kernels as (h, w, in, out), depthwise ones as (h, w, in, multiplier) and dense
     ones as (in, out)."""
     kind = name.rpartition(".")[2]
     if kind == "depthwise_kernel":
         return tensor.permute(2, 3, 0, 1).flatten(0, 1)[:, None]
     if kind in ("kernel", "pointwise_kernel"):
-        return (
-            tensor.permute(3, 2, 0, 1)
-            if isinstance(module, _ConvNd) and tensor.ndim == 4
-            else tensor.T
-        )
+        return tensor.permute(3, 2, 0, 1) if tensor.ndim == 4 else tensor.T
     return tensor
 
 
 def _reshaped(tensor: Tensor, shape: torch.Size) -> Tensor | None:
     """The tensor in a shape that differs by axes of one element only, as a dense layer's weights
-    do from those of a 1×1 convolution; None where it differs by more."""
+    do from those of a 1×1 convolution, or as those of a convolution over a whole map do from a
+    dense layer's; None where it differs by more."""
+    if tensor.ndim == 4 and tensor.flatten(1).shape == shape:
+        return tensor.flatten(1)
     if [n for n in tensor.shape if n != 1] != [n for n in shape if n != 1]:
         return None
     return tensor.reshape(shape)
