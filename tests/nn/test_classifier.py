@@ -116,6 +116,12 @@ def test_it_exports_with_the_check_of_sizes_in_it(make):
     torch.testing.assert_close(exported(images), network(images))
 
 
+def test_it_is_traced_by_fx():
+    network, images = small().eval(), torch.randn(2, 1, 9, 8)
+    network.smallest = 8
+    assert torch.equal(torch.fx.symbolic_trace(network)(images), network(images))
+
+
 def test_what_the_parts_give_ends_in_the_features():
     features, images = nn.Sequential(parts()), torch.randn(2, 1, 8, 8)
     steps = dict(maps_on_the_way(features, images))

@@ -23,6 +23,7 @@ MOBILE = {  # Keras does not hand the mobile one out where it runs on torch
 }
 
 
+@pytest.mark.slow
 def test_answers_of_keras_for_the_mobile_one():
     check_same_answers_keras("nasnet_a_mobile", "nasnet.NASNet", [32], **MOBILE, default_size=32)
 

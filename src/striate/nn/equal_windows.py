@@ -16,7 +16,7 @@ class AvgPool2dTo(nn.Module):
     Args:
         size: windows along each axis.
 
-    >>> AvgPool2dTo(4)(torch.zeros(1, 8, 14, 14)).shape  # 5 × 5 windows at stride 3
+    >>> AvgPool2dTo(4)(Tensor(1, 8, 14, 14)).shape  # 5 × 5 windows at stride 3
     torch.Size([1, 8, 4, 4])
     """
 

@@ -71,8 +71,8 @@ class HeadedNetwork(nn.Module):
 
 def check_size(name: str, smallest: int, images: Tensor) -> None:
     """Raise unless both sides of images [N, C, H, W] have `smallest` pixels."""
-    if torch.compiler.is_compiling():  # a traced network has its sizes checked already
-        return
+    if torch.compiler.is_compiling() or isinstance(images, Proxy):
+        return  # a traced network has its sizes checked already
     if min(images.shape[-2:]) < smallest:
         raise too_small(name, smallest, *images.shape[-2:])
 

@@ -148,6 +148,17 @@ class Summary:
         table.add_row("total", "", "", *totals, "", "")
         return table
 
+    def output_of(self, name: str) -> tuple[Shape | None, tuple[int, ...] | None]:
+        """The shape that a module gives in its last call, and its receptive field, also where it
+        is a container without a row of its own; None for what is not known."""
+        visits = [visit for visit in self.trace.visits if visit.name == name]
+        given = visits[-1].output if visits else None
+        if given is None:
+            return None, None
+        sight = given.sight
+        field = None if sight is None else tuple(ceil(axis.field.size) for axis in sight)
+        return shape_of(given), field
+
     def _memory(self) -> str:
         said = "memory: float32, one image; the total is the most that is held at once."
         if (batch := self.training_bytes(32)) is not None:

@@ -1,21 +1,19 @@
 """The zoo: which architectures are there, what is each one's story, and its published weights."""
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from striate import zoo
 from striate.errors import unknown_name
 from striate.files import write_atomic
 from striate.report.catalogue import Entry, Stage
 from striate.report.catalogue_chart import draw_catalogue
-from striate.shapes import Shape
-from striate.summaries import Row, drawing_of, summary
+from striate.summaries import Row, Summary, drawing_of, summary
 from striate.tasks.request import ZooPullRequest, ZooRequest
 
 SORTS: dict[str, Callable[[Entry], tuple[float | str, ...]]] = {
@@ -136,50 +134,29 @@ def _story(request: ZooRequest) -> Story:
     shape = (spec.image_size, spec.image_size, spec.channels)
     with torch.device("meta"):
         network = spec.build().eval()
-    given = _given(network, network.taps().values(), torch.empty(1, *shape[::-1], device="meta"))
     table = summary(network, shape)
     if request.svg is not None:
         write_atomic(request.svg, drawing_of(table, spec.name))
     return Story(
         entry=_entry(spec.name),
         story=inspect.cleandoc(zoo.FAMILIES[zoo.family_of(spec.name)].__doc__ or ""),
-        stages=tuple(_stages(table.rows, given)),
+        stages=tuple(_stages(table)),
         taps=network.taps(),
         svg=request.svg,
     )
 
 
-def _given(network: nn.Module, paths: Iterable[str], images: Tensor) -> dict[str, Shape]:
-    """The shape that each of these modules gives, channels last."""
-    shapes: dict[str, Shape] = {}
-    handles = []
-    for path in paths:
-
-        def keep(_module: nn.Module, _inputs: object, output: object, path: str = path) -> None:
-            last = output[-1] if isinstance(output, tuple) else output
-            if isinstance(last, Tensor):
-                _, *rest = last.shape
-                shapes[path] = (*rest[1:], rest[0]) if len(rest) == 3 else tuple(rest)
-
-        handles.append(network.get_submodule(path).register_forward_hook(keep))
-    try:
-        network(images)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return shapes
-
-
-def _stages(rows: tuple[Row, ...], given: dict[str, Shape]) -> Iterator[Stage]:
+def _stages(table: Summary) -> Iterator[Stage]:
     """The rows joined by the first two parts of their names: "features.stage1", "head.linear"."""
     groups: dict[str, list[Row]] = {}
-    for row in rows:
+    for row in table.rows:
         groups.setdefault(".".join(row.name.split(".")[:2]), []).append(row)
     for name, group in groups.items():
+        shape, field = table.output_of(name)
         yield Stage(
             name=name,
-            output_shape=given.get(name, group[-1].output_shape),
+            output_shape=shape,
             weights=sum(row.weights for row in group),
             multiply_adds=sum(row.multiply_adds for row in group),
-            receptive_field=group[-1].receptive_field,
+            receptive_field=field,
         )

@@ -39,10 +39,10 @@ from striate.zoo.foreign import ForeignReport as ForeignReport
 from striate.zoo.foreign import load_foreign as load_foreign
 from striate.zoo.foreign import load_foreign_state as load_foreign_state
 from striate.zoo.fpn import FeaturePyramid as FeaturePyramid
-from striate.zoo.published_weights import WEIGHTS as WEIGHTS
-from striate.zoo.published_weights import published as published
 from striate.zoo.pretrained import fill_from
 from striate.zoo.pretrained import pull as pull
+from striate.zoo.published_weights import WEIGHTS as WEIGHTS
+from striate.zoo.published_weights import published as published
 from striate.zoo.pyramid import FeatureMaps as FeatureMaps
 
 FAMILIES: dict[str, ModuleType] = {
@@ -151,7 +151,7 @@ def family_of(name: str) -> str:
 def list(pattern: str = "*") -> tuple[str, ...]:
     """Names that match a shell pattern, in the order of the table.
 
-    >>> list("resnet1*")
-    ('resnet18', 'resnet101', 'resnet152')
+    >>> list("resnet??")
+    ('resnet18', 'resnet34', 'resnet50')
     """
     return tuple(name for name in ARCHITECTURES if fnmatchcase(name, pattern))

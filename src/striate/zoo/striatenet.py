@@ -63,7 +63,7 @@ FAMILY = (
         params=1_484_488,
         year=2026,
         multiply_adds=206_981_120,
-        receptive_field=87,
+        receptive_field=183,
         sized=True,
     ),
 )
