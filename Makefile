@@ -3,6 +3,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# What the tests compare with. Alone, since their own dependencies would bring in another torch.
+PEERS := torchvision==0.28.0 timm==1.0.31 captum==0.9.0 grad-cam==1.5.7 ttach==0.0.3
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .PHONY: demo test test-all check bench clean
@@ -37,5 +39,5 @@ $(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(PIP) install --quiet --constraint constraints.txt --editable ".[dev]"
-	$(PIP) install --quiet --no-deps torchvision==0.28.0  # only its networks, as peers of the summary
+	$(PIP) install --quiet --no-deps $(PEERS)
 	touch $@
