@@ -80,7 +80,7 @@ def attribute(
         if "unexpected keyword argument" not in str(error):
             raise
         raise UsageError(
-            "explain-option",
+            "explain-unknown-option",
             f"{method}: {str(error).partition('() ')[2]}.",
             f"help(st.explain.{method})",
         ) from error
@@ -117,7 +117,7 @@ def targets_of(answering: Answering, target: Target, values: NDArray[Any]) -> li
         return [_number(answering, target, values)] * count
     if len(target) != count:
         raise UsageError(
-            "explain-target",
+            "explain-target-name",
             f"One target for each image is needed, got {len(target)} for {count}.",
             "Give one name for all, or as many as images.",
         )
@@ -145,7 +145,9 @@ def _number(answering: Answering, target: str | int, values: NDArray[Any]) -> in
             raise unknown_name("class", target, answering.classes)
         return answering.classes.index(target)
     if not 0 <= target < outputs:
-        raise UsageError("explain-target", f"A target must be 0 to {outputs - 1}, got {target}.")
+        raise UsageError(
+            "explain-target-name", f"A target must be 0 to {outputs - 1}, got {target}."
+        )
     return target
 
 

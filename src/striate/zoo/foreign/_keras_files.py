@@ -71,7 +71,7 @@ def _hdf5() -> Any:
         from h5py import File
     except ImportError as error:
         raise UsageError(
-            "zoo-needs-h5py",
+            "zoo-needs-hdf",
             "Files of Keras are HDF5 inside, and h5py is not installed.",
             "Install it: pip install 'striate[keras]'",
         ) from error
