@@ -205,6 +205,7 @@ def test_a_network_that_does_not_fit_is_refused_before_training(pictures, networ
     ("options", "kind", "words"),
     [
         ({"model": "resnet19"}, UnknownName, "Did you mean 'resnet18'"),
+        ({"model": "enet"}, UsageError, "enet answers for every pixel"),
         ({"device": "gpu"}, UsageError, "torch knows no such device"),
         ({"split": "absent.csv"}, UsageError, "there is no file absent.csv"),
         ({"epochs": 0}, UsageError, "epochs: must be at least 1, got 0"),

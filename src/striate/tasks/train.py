@@ -127,6 +127,8 @@ def _refuse_at_once(request: TrainRequest, network: nn.Module | None) -> torch.d
     """Raise for what is wrong whatever the data are, before a folder is made."""
     if network is None and request.model not in ("auto", *zoo.ARCHITECTURES):
         raise unknown_name("architecture", request.model, zoo.ARCHITECTURES)
+    if network is None and request.model != "auto":
+        _check_answers_for_images(request.model)
     if request.split is not None and not request.split.is_file():
         raise UsageError(
             "usage-split-file",
@@ -243,3 +245,13 @@ def _provenance(plan: Plan, prepared: Prepared, result: FitResult) -> Mapping[st
         "best_epoch": result.best_epoch,
         "outcome": result.outcome,
     }
+
+
+def _check_answers_for_images(name: str) -> None:
+    """Refuse a network that answers for every pixel: the labels here are of whole images."""
+    if zoo.ARCHITECTURES[name].task == "segmentation":
+        raise UsageError(
+            "train-not-a-classifier",
+            f"{name} answers for every pixel, and the labels are of whole images.",
+            "Take a classifier, such as enet_encoder; striate zoo lists them.",
+        )
