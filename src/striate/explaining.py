@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from striate.answering import Answering
 from striate.arrays import holds_arrays
 from striate.errors import DataError, UsageError, unknown_name
 from striate.explain import METHODS, Explanation, Score, class_score
+from striate.explain.quality import Subject, check_measures, class_probability, judged
 from striate.inference import BATCH_SIZE, device_of, network_outputs
+from striate.nn import HeadedNetwork
 from striate.reading import read_pictures
 
 Target = str | int | Sequence[str | int] | None
@@ -43,13 +46,33 @@ def explain(
     target: Target = None,
     layer: str | None = None,
     options: Mapping[str, Any] | None = None,
+    measures: Sequence[str] = (),
 ) -> Explanation:
     """Why the model says what it says of images; see `Model.explain`."""
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)
+    check_measures(measures)
     seen = look(answering, images)
+    return explain_seen(answering, seen, method, target, layer, options, measures)
+
+
+def explain_seen(
+    answering: Answering,
+    seen: Seen,
+    method: str,
+    target: Target = None,
+    layer: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    measures: Sequence[str] = (),
+) -> Explanation:
+    """Why the model says what it says of images that it has seen already.
+
+    Args:
+        measures: of faithfulness, keys of `striate.explain.quality.MEASURES`.
+    """
     numbers = targets_of(answering, target, seen.values)
-    given = {**({} if layer is None else {"layer": layer}), **(options or {})}
+    named = {} if layer is None else {"layer": layer_path(answering.network, layer)}
+    given = {**named, **(options or {})}
     began = time.perf_counter()
     maps = attribute(answering.network, seen.inputs, method, score_of(answering, numbers), given)
     seconds = time.perf_counter() - began
@@ -62,7 +85,45 @@ def explain(
         method=method,
         options=given,
         seconds=seconds,
+        quality=quality_of(answering, seen, numbers, maps, method, given, measures),
     )
+
+
+def quality_of(
+    answering: Answering,
+    seen: Seen,
+    numbers: Sequence[int],
+    maps: Tensor,
+    method: str,
+    options: Mapping[str, Any],
+    measures: Sequence[str],
+) -> dict[str, NDArray[np.float64]]:
+    """Numbers [N] by the name of each measure; what is watched is the probability of the target."""
+    if not measures:
+        return {}
+    score = score_of(answering, numbers)
+    task, device = answering.tasks[0], device_of(answering.network)
+    answer = score
+    if task != "regression":
+        several = task == "multi_label"
+        answer = class_probability(list(numbers), answering.temperature, several=several)
+    again = partial(METHODS[method], **options)
+    subject = Subject(answering.network, seen.inputs.to(device), score, answer, again)
+    found = judged(measures, subject, maps.to(device))
+    return {name: values.double().cpu().numpy() for name, values in found.items()}
+
+
+def layer_path(network: nn.Module, layer: str) -> str:
+    """The dotted name of a layer; a network of the zoo knows its taps, such as "stage3", too.
+
+    Raises:
+        UnknownName: the network has no such layer; the nearest names are given.
+    """
+    taps = network.taps() if isinstance(network, HeadedNetwork) else {}
+    paths = [path for path, _ in network.named_modules() if path]
+    if layer in taps or layer in paths:
+        return taps.get(layer, layer)
+    raise unknown_name("layer", layer, [*taps, *paths])
 
 
 def attribute(
@@ -97,7 +158,23 @@ def look(answering: Answering, images: Any) -> Seen:
         names = tuple(f"image {number}" for number in range(len(inputs)))
     else:
         inputs, names = _read(answering, images)
-    values = answering.values(network_outputs(answering.network, torch.split(inputs, BATCH_SIZE)))
+    return seen_as(answering, inputs, names)
+
+
+def seen_as(
+    answering: Answering,
+    inputs: Tensor,
+    names: tuple[str, ...],
+    values: NDArray[np.float64] | None = None,
+) -> Seen:
+    """Images that the model can see as they are, [N, C, H, W], with its answers.
+
+    Args:
+        values: the answers, where they are known.
+    """
+    if values is None:
+        batches = torch.split(inputs, BATCH_SIZE)
+        values = answering.values(network_outputs(answering.network, batches))
     return Seen(inputs, _pictures(answering, inputs), names, values)
 
 

@@ -211,7 +211,7 @@ class Model:
             DataError: no file was found; or the model has no preprocessing to read files with.
         """
         if self._ends.several or holds_arrays(images):
-            return self._answering().arrays(images)
+            return self.answering().arrays(images)
         return self.predict_pictures(images)
 
     def predict_pictures(
@@ -225,7 +225,7 @@ class Model:
         Args:
             on_progress: called with the number of pictures done and of all.
         """
-        return self._answering().pictures(pictures, batch_size, on_progress)
+        return self.answering().pictures(pictures, batch_size, on_progress)
 
     def explain(
         self,
@@ -235,6 +235,7 @@ class Model:
         target: Target = None,
         layer: str | None = None,
         options: Mapping[str, Any] | None = None,
+        quality: Sequence[str] = (),
     ) -> Explanation:
         """Where the network looked: attribution maps of arrays or pictures.
 
@@ -244,15 +245,29 @@ class Model:
             target: a class by name or number, or one for each image; None explains the answer.
             layer: the layer to look at, for methods that look at one; found by itself if None.
             options: the method's own, such as `{"steps": 100}`.
+            quality: measures of faithfulness, keys of `striate.explain.quality.MEASURES`; what is
+                watched when pixels are taken away is the probability of the target.
         Raises:
-            UnknownName: no method, class or layer is named so.
+            UnknownName: no method, class, layer or measure is named so.
             ExplainError: the network cannot be explained in this way; the reason is told.
         """
-        return explain(self._answering(), images, method, target, layer, options)
+        return explain(self.answering(), images, method, target, layer, options, quality)
 
     def answers(self, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Raw outputs of the network -> probabilities [n, classes], or numbers [n]."""
-        return self._answering().values(outputs)
+        return self.answering().values(outputs)
+
+    def answering(self) -> Answering:
+        """The network with what its outputs mean: what every verb answers with."""
+        return Answering(
+            self.logits_network,
+            self._ends,
+            self._tasks(),
+            self.preprocessing,
+            self.classes,
+            self.temperature,
+            self.target_scale,
+        )
 
     def summary(self, input_shape: tuple[int, ...] | None = None) -> Summary:
         """Print every layer's output shape, weights, multiply-adds and receptive field.
@@ -302,17 +317,6 @@ class Model:
     @property
     def _ends(self) -> Ends:
         return Ends.of(self._network, self.input_shape)
-
-    def _answering(self) -> Answering:
-        return Answering(
-            self.logits_network,
-            self._ends,
-            self._tasks(),
-            self.preprocessing,
-            self.classes,
-            self.temperature,
-            self.target_scale,
-        )
 
     def _tasks(self) -> tuple[Task, ...]:
         """What each output is: by its loss, or by its last activation before there are losses."""

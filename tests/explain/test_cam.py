@@ -1,4 +1,4 @@
-"""Grad-CAM against its definition in loops, a closed answer, and the promise to leave no trace."""
+"""CAM and Grad-CAM: definitions in loops, closed answers, refusals; no method leaves a trace."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from striate.errors import ExplainError, UnknownName
-from striate.explain import METHODS, class_score, grad_cam
+from striate.explain import METHODS, cam, class_score, grad_cam
 
 every_method = pytest.mark.parametrize("method", METHODS.values(), ids=list(METHODS))
 
@@ -282,3 +282,143 @@ def test_a_compiled_network_is_explained_by_its_own_modules() -> None:
         grad_cam(Compiled(network), images, class_score(2)),
         grad_cam(network, images, class_score(2)),
     )
+
+
+def cam_by_hand(network: Small, images: Tensor, target: int) -> Tensor:
+    """Equation 2 of the paper, channel by channel."""
+    maps = network.eval().features(images).detach()
+    heat = sum(network.head.weight[target, k].item() * maps[:, k] for k in range(maps.shape[1]))
+    return F.interpolate(heat[:, None], size=images.shape[2:], mode="bilinear")[:, 0]
+
+
+def test_cam_is_its_definition() -> None:
+    network, images = fresh()
+    for target in range(5):
+        ours = cam(network, images, class_score(target))
+        torch.testing.assert_close(ours, cam_by_hand(network, images, target))
+    lowest = [cam(network, images, class_score(target)).amin() for target in range(5)]
+    assert min(lowest) < -0.1  # not clipped
+
+
+def test_a_cam_of_the_layers_own_size_averages_to_the_logit_without_bias() -> None:
+    images = torch.randn(2, 3, 16, 12)
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5)
+    )
+    logits = (network(images) - network[3].bias).detach()
+    for target in range(5):
+        ours = cam(network, images, class_score(target), layer="0")
+        torch.testing.assert_close(ours.mean(dim=(1, 2)), logits[:, target])
+
+
+def test_cam_takes_a_relu_that_runs_as_a_function_before_pooling() -> None:
+    class Bare(Small):
+        def forward(self, images: Tensor) -> Tensor:
+            return self.head(self.features[:6](images).relu().mean(dim=(2, 3)))
+
+    network, images = fresh()
+    bare = Bare().eval()
+    bare.load_state_dict(network.state_dict())
+    ours = cam(bare, images, class_score(1), layer="features.5")
+    torch.testing.assert_close(ours, cam(network, images, class_score(1)))
+
+
+def test_cam_of_a_difference_is_the_difference_of_cams() -> None:
+    network, images = fresh()
+    both = cam(network, images, lambda logits: logits[:, 1] - 2 * logits[:, 3])
+    one, other = (cam(network, images, class_score(k)) for k in (1, 3))
+    torch.testing.assert_close(both, one - 2 * other)
+
+
+class TwoLayers(Small):
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Linear(5, 5)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.last(super().forward(images))
+
+
+class Peaks(Small):
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.features(images).amax(dim=(2, 3)))
+
+
+class Probable(Small):
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(images).softmax(dim=1)
+
+
+def convolutional() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 5, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (TwoLayers, "'last' is not given the means of the maps of 'features'"),
+        (Peaks, "'head' is not given the means of the maps of 'features'"),
+        (Probable, r"its answer is not what a linear layer gives \('head'\)"),
+        (convolutional, r"its answer is not what a linear layer gives \('0'\)"),
+    ],
+)
+def test_cam_refuses_other_heads(build, message) -> None:
+    torch.manual_seed(0)
+    network = build()
+    with pytest.raises(ExplainError, match=message) as caught:
+        cam(network, torch.randn(2, 3, 16, 12), class_score(0))
+    assert caught.value.code == "explain-no-linear-head"
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in network.modules())
+
+
+def test_cam_refuses_a_score_without_a_slope() -> None:
+    network, images = fresh()
+    with pytest.raises(ExplainError, match="does not depend on the logits") as caught:
+        cam(network, images, lambda logits: logits.detach()[:, 0])
+    assert caught.value.code == "explain-no-gradient"
+
+
+class Shifted(Small):
+    """Takes something off its images: as a new tensor, or from the images themselves."""
+
+    def __init__(self, inplace: bool) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(images.sub_(0.5) if self.inplace else images - 0.5)
+
+
+@every_method
+def test_a_network_that_works_on_its_images_in_place_does_not_reach_the_callers(method) -> None:
+    network, images = fresh()
+    kept, found = images.clone(), []
+    for inplace in (False, True):
+        shifted = Shifted(inplace)
+        shifted.load_state_dict(network.state_dict())
+        found.append(method(shifted, images, class_score(2)))
+        assert torch.equal(images, kept)
+    torch.testing.assert_close(*found)
+
+
+class Viewing(Small):
+    """Reads its maps as vectors, which only works where channels are not last."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.features(images)
+        return self.head(maps.view(len(maps), 6, -1).mean(dim=2) + maps.view(len(maps), -1)[:, :1])
+
+
+@every_method
+def test_a_network_that_views_maps_as_vectors_is_explained(method) -> None:
+    network, images = fresh()
+    viewing, reshaping = Viewing().requires_grad_(False), Viewing()
+    viewing.load_state_dict(network.state_dict())
+    reshaping.load_state_dict(network.state_dict())
+    reshaping.features.append(nn.Identity())
+    reshaping.features[-1].forward = lambda maps: maps.contiguous()
+    if method is cam:
+        pytest.skip("its head is not linear in the means")
+    found = [method(each, images, class_score(2)) for each in (viewing, reshaping)]
+    torch.testing.assert_close(*found)

@@ -30,11 +30,11 @@ def answer(request: PredictRequest, output: Output) -> int:
         _write_csv(found, request.csv)
     elif len(found):
         show_predictions(list(_rows(found, request.top or 1)))
-    _tell_unreadable(found.unreadable)
+    tell_unreadable(found.unreadable)
     return DataError.exit_code if found.unreadable else 0
 
 
-def _tell_unreadable(files: Sequence[Unreadable]) -> None:
+def tell_unreadable(files: Sequence[Unreadable]) -> None:
     for file in files[:NOT_READ_SHOWN]:
         print(f"not read: {visible(file.id)}: {visible(file.detail)}", file=sys.stderr)
     if len(files) > NOT_READ_SHOWN:

@@ -63,7 +63,7 @@ def recording(network: nn.Module, layer: str) -> Iterator[list[Tensor]]:
     outputs: list[Tensor] = []
 
     def keep(_module: nn.Module, _inputs: object, output: object) -> None:
-        outputs.append(_tensor(layer, output).detach().clone())
+        outputs.append(one_tensor(layer, output).detach().clone())
 
     with watching(named_layer(network, layer), keep):
         yield outputs
@@ -75,7 +75,7 @@ def recording_input(network: nn.Module, layer: str) -> Iterator[list[Tensor]]:
     inputs: list[Tensor] = []
 
     def keep(_module: nn.Module, given: tuple[object, ...]) -> None:
-        inputs.append(_tensor(layer, given[0] if given else None).detach().clone())
+        inputs.append(one_tensor(layer, given[0] if given else None).detach().clone())
 
     handle = named_layer(network, layer).register_forward_pre_hook(keep)
     try:
@@ -96,7 +96,7 @@ def cutting(network: nn.Module, layer: str) -> Iterator[list[Tensor]]:
 
     def keep(_module: nn.Module, _inputs: object, output: object) -> Tensor:
         torch.set_grad_enabled(True)
-        outputs.append(_tensor(layer, output).detach().requires_grad_())
+        outputs.append(one_tensor(layer, output).detach().requires_grad_())
         return outputs[-1].clone()
 
     with watching(named_layer(network, layer), keep):
@@ -114,7 +114,7 @@ def last_of(outputs: list[Tensor], layer: str) -> Tensor:
     return outputs[-1]
 
 
-def _tensor(layer: str, value: object) -> Tensor:
+def one_tensor(layer: str, value: object) -> Tensor:
     if isinstance(value, Tensor) and value.is_floating_point():
         return value
     raise ExplainError(

@@ -1,9 +1,11 @@
 """What an explanation explains: one number per image, read from the network's output."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map
 
 from striate.errors import ExplainError
 
@@ -41,6 +43,11 @@ def class_score(target: int | Sequence[int] | Tensor) -> Score:
 def summed(score: Score, output: Tensor, images: int) -> Tensor:
     """The scores of all images in one number; in eval mode images do not meet, so its gradient
     holds the gradient of each."""
+    return per_image(score, output, images).sum()
+
+
+def per_image(score: Score, output: Tensor, images: int) -> Tensor:
+    """The scores, [N], checked to be one number per image."""
     scores = score(output)
     if scores.shape != (images,):
         raise ExplainError(
@@ -48,4 +55,24 @@ def summed(score: Score, output: Tensor, images: int) -> Tensor:
             f"A score must give one number per image, [{images}], got {list(scores.shape)}.",
             "Use class_score(…), or index the output down to one value per image.",
         )
-    return scores.sum()
+    return scores
+
+
+def of_part(score: Score, images: int, part: slice) -> Score:
+    """The score of some of the images, where the score itself speaks of all of them.
+
+    It is shown the outputs of the part at their places among zeros.
+    """
+    start, stop, _ = part.indices(images)
+    if (start, stop) == (0, images):
+        return score
+
+    def among_all(output: Tensor) -> Tensor:
+        shape = output.shape[1:]
+        before, after = output.new_zeros(start, *shape), output.new_zeros(images - stop, *shape)
+        return torch.cat([before, output, after])
+
+    def score_of_part(output: Any) -> Tensor:
+        return per_image(score, tree_map(among_all, output), images)[start:stop]
+
+    return score_of_part

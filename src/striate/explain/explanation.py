@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from striate.explain.pictures import Picture, overlay
+from striate.explain.quality import changes
 
 GAP = 8  # pixels between pictures
+FAILS = "FAILS the randomisation check"
+RED = (193, 18, 31)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,17 +53,27 @@ class Explanation:
         scores = "".join(f", {name} {values.mean():.3f}" for name, values in self.quality.items())
         return (
             f"Explanation({self.method}, {len(self)} × {height}×{width}, "
-            f"{', '.join(dict.fromkeys(self.targets))}{scores}, {self.seconds:.2f} s)"
+            f"{', '.join(dict.fromkeys(self.targets))}{scores}, {self.seconds:.2f} s"
+            f"{', ' + FAILS if self.fails_randomisation else ''})"
         )
+
+    @property
+    def fails_randomisation(self) -> bool:
+        """Whether the maps barely change when what the network has learned is destroyed; False,
+        too, where that was not measured."""
+        return "randomisation" in self.quality and not changes(self.quality["randomisation"])
 
     def overlay(self, index: int = 0) -> Picture:
         """The map laid over its picture, uint8 [H, W, 3]."""
         return overlay(self.pictures[index], self.maps[index].detach().cpu().numpy())
 
     def picture(self, index: int = 0) -> Image.Image:
-        """The picture and the map laid over it, side by side."""
+        """The picture and the map laid over it, side by side; a map that fails the randomisation
+        check is crossed out."""
         gap = np.full((self.pictures.shape[1], GAP, 3), 255, dtype=np.uint8)
-        return Image.fromarray(np.hstack([self.pictures[index], gap, self.overlay(index)]))
+        heat = self.overlay(index)
+        shown = crossed_out(heat) if self.fails_randomisation else heat
+        return Image.fromarray(np.hstack([self.pictures[index], gap, shown]))
 
     def save(self, path: str | Path) -> Path:
         """All pictures under one another, as an image file of the format that `path` ends in."""
@@ -80,6 +93,18 @@ class Explanation:
                 "method": self.method,
                 "options": dict(self.options),
                 "quality": {name: float(values[index]) for name, values in self.quality.items()},
+                "fails_randomisation": self.fails_randomisation,
             }
             for index in range(len(self))
         ]
+
+
+def crossed_out(picture: Picture) -> Picture:
+    """The picture in a red frame, with a red line from corner to corner."""
+    height, width = picture.shape[:2]
+    thick = max(1, min(height, width) // 60)
+    image = Image.fromarray(picture)
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, width - 1, height - 1), outline=RED, width=2 * thick)
+    draw.line((0, height - 1, width - 1, 0), fill=RED, width=thick)
+    return np.asarray(image)

@@ -34,7 +34,7 @@ def trace(network: nn.Module, images: Tensor) -> list[Ran]:
 
             handles.append(module.register_forward_hook(keep))
         with evaluating(network):
-            network(images[:1])
+            network(images[:1].clone())
     finally:
         for handle in handles:
             handle.remove()

@@ -68,3 +68,9 @@ def coloured(heat: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     if heat.min(initial=0) < 0:
         return np.asarray(colormaps["berlin"]((heat + 1) / 2)[..., :3], dtype=np.float32)
     return np.asarray(colormaps["inferno"](heat)[..., :3], dtype=np.float32)
+
+
+def colour_scale(*, signed: bool, steps: int = 256) -> Picture:
+    """The colours of a map from its lowest value to its highest, uint8 [1, steps, 3]."""
+    values = np.linspace(-1 if signed else 0, 1, steps, dtype=np.float32)[None]
+    return np.rint(255 * coloured(values)).astype(np.uint8)

@@ -32,8 +32,36 @@ def page(report: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
             f"The report has format {report.get('format')!r}; this version reads {FORMAT}.",
             "Use the version of Striate that wrote it, or evaluate the run again.",
         )
-    known = sections(report, pictures)
-    title = f"{names(report.get('name'))} – Striate report"
+    made = (
+        "Made by Striate. Everything on this page can be computed again from predictions.parquet; "
+        "the same numbers are in report.json."
+    )
+    return document(
+        f"{names(report.get('name'))} – Striate report",
+        _masthead(report),
+        opening(report),
+        sections(report, pictures),
+        made,
+        start="verdict",
+    )
+
+
+def document(
+    title: str,
+    masthead: Content,
+    first: Content,
+    known: Sequence[Section],
+    made: Content,
+    *,
+    start: str,
+) -> str:
+    """A whole page that stands alone.
+
+    Args:
+        first: what it says above all sections.
+        made: the line at its foot.
+        start: what the first part is called, for those who skip to it.
+    """
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -46,13 +74,12 @@ def page(report: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
     )
     body = tag(
         "body",
-        tag("a", "Skip to the verdict", href="#verdict", class_="skip"),
-        _masthead(report),
+        tag("a", f"Skip to the {start}", href=f"#{start}", class_="skip"),
+        masthead,
         tag("nav", _contents(known), aria_label="Contents"),
-        tag("main", tag("div", opening(report), id="verdict", class_="verdict"), _sections(known)),
-        tag("footer", tag("p", "Made by Striate. Everything on this page can be computed again "
-            "from predictions.parquet; the same numbers are in report.json.")),
-    )  # fmt: skip
+        tag("main", tag("div", first, id=start, class_="verdict"), _sections(known)),
+        tag("footer", tag("p", made)),
+    )
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 
 

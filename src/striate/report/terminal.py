@@ -126,6 +126,39 @@ def show_predictions(
     console.print(predictions(rows, console, most=most))
 
 
+def explanations(rows: Sequence[Mapping[str, Any]], console: Console) -> RenderableType:
+    """A table of what was explained, for every image and method.
+
+    Args:
+        rows: each with `image`, `target`, `answer` (its probability, or a predicted number),
+            `predicted_probability` (None for a number), `method`, `quality` and `picture`.
+    """
+    measures = list(dict.fromkeys(name for row in rows for name in row["quality"]))
+    table = _table(console, ("image", "explained"), ("sure", *measures))
+    for heading in ("method", "picture"):
+        table.add_column(words(console, heading), overflow="fold")
+    room = max(console.width // 4, 16) if console.is_terminal else MOST_NAME
+    for row in rows:
+        is_number = row["predicted_probability"] is None
+        sure = names(row["answer"]) if is_number else percent(row["answer"])
+        quality = [finite(row["quality"].get(name)) for name in measures]
+        table.add_row(
+            words(console, shorten(str(row["image"]), room)),
+            words(console, names(row["target"], 40), "bold"),
+            words(console, sure),
+            *(words(console, "–" if value is None else f"{value:.3f}") for value in quality),
+            words(console, row["method"]),
+            words(console, shorten(row["picture"], room), "dim"),
+        )
+    return table
+
+
+def show_explanations(rows: Sequence[Mapping[str, Any]], *, console: Console | None = None) -> None:
+    """Print `explanations`."""
+    console = _unbounded(console or make_console())
+    console.print(explanations(rows, console))
+
+
 def _unbounded(console: Console) -> Console:
     """The console itself, or for a pipe, which has no edge, a very wide one."""
     if console.is_terminal:

@@ -106,13 +106,13 @@ def _entries(
         maps = _maps(model, pixels, test, chosen, gallery)
         for i, row in enumerate(chosen.tolist()):
             key = f"test/{test.dataset.ids[row]}"
-            shown = _picture(pixels[i])
-            gallery.pictures[key] = _png(shown)
+            shown = shown_picture(pixels[i])
+            gallery.pictures[key] = as_png(shown)
             entry = {**_answer(test, row), "picture": key, "overlay": None, "neighbours": []}
             if maps is not None:
                 entry["overlay"] = f"map/{test.dataset.ids[row]}"
-                gallery.pictures[entry["overlay"]] = _png(
-                    overlay(_enlarged(shown), maps[i].numpy())
+                gallery.pictures[entry["overlay"]] = as_png(
+                    overlay(enlarged_picture(shown), maps[i].numpy())
                 )
             entries.append(entry)
     return entries
@@ -174,8 +174,8 @@ def _add_neighbours(
     if not len(rows) or not len(known):
         return
     try:
-        bank = _features(model, train_store, known)
-        asked = _features(model, test.store, rows)
+        bank = features_of(model, train_store, known)
+        asked = features_of(model, test.store, rows)
     except ExplainError as error:
         gallery.notes.append(f"There are no neighbours: {error}")
         return
@@ -186,7 +186,7 @@ def _add_neighbours(
             key = f"train/{train.ids[place]}"
             if key not in gallery.pictures:
                 canvas = pixels.centre(train_store.gather(np.array([place])))
-                gallery.pictures[key] = _png(_picture(canvas[0]))
+                gallery.pictures[key] = as_png(shown_picture(canvas[0]))
             entry["neighbours"].append(
                 {
                     "id": train.ids[place],
@@ -197,13 +197,21 @@ def _add_neighbours(
             )
 
 
-def _features(model: Model, store: CanvasStore, rows: NDArray[np.int64]) -> Tensor:
+def features_of(
+    model: Model,
+    store: CanvasStore,
+    rows: NDArray[np.int64],
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Tensor:
+    """What the network makes of images before its answer, [n, D]."""
     preprocessing, network = _preprocessing(model), model.logits_network
 
     def batches() -> Iterable[Tensor]:
         for start in range(0, len(rows), BATCH_SIZE):
             canvases = store.gather(rows[start : start + BATCH_SIZE])
             yield preprocessing.normalise(preprocessing.centre(canvases)).to(device_of(network))
+            if on_progress is not None:
+                on_progress(min(start + BATCH_SIZE, len(rows)), len(rows))
 
     return embeddings(network, batches())
 
@@ -212,19 +220,19 @@ def _preprocessing(model: Model) -> Any:
     return model.preprocessing
 
 
-def _picture(pixels: Tensor) -> NDArray[np.uint8]:
+def shown_picture(pixels: Tensor) -> NDArray[np.uint8]:
     """uint8 [C, H, W] -> [H, W, 3]; of more channels than three the first three."""
     shown = pixels[:3] if len(pixels) >= 3 else pixels[:1].expand(3, -1, -1)
     return np.ascontiguousarray(shown.permute(1, 2, 0).numpy())
 
 
-def _enlarged(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def enlarged_picture(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Whole-number enlargement of small pictures, so that the map on them is smooth."""
     times = -(-LEAST_SIDE // min(picture.shape[:2]))
     return picture.repeat(times, axis=0).repeat(times, axis=1)
 
 
-def _png(picture: NDArray[np.uint8]) -> bytes:
+def as_png(picture: NDArray[np.uint8]) -> bytes:
     buffer = BytesIO()
-    Image.fromarray(_enlarged(picture)).save(buffer, "PNG", optimize=True)
+    Image.fromarray(enlarged_picture(picture)).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()

@@ -31,7 +31,7 @@ def carry_out(request: PredictRequest, *, on_event: OnEvent = ignore) -> Predict
         if total > request.batch_size:
             on_event(StageProgress("Looking at the images", done, total))
 
-    return model.predict_pictures(_named(request.files), request.batch_size, on_progress=tell)
+    return model.predict_pictures(named_files(request.files), request.batch_size, on_progress=tell)
 
 
 def model_of(run: str) -> Model:
@@ -42,7 +42,7 @@ def model_of(run: str) -> Model:
     return load(find_run(run).model)
 
 
-def _named(files: tuple[str, ...]) -> list[str]:
+def named_files(files: tuple[str, ...]) -> list[str]:
     """The arguments, with - replaced by the lines of standard input."""
     named: list[str] = []
     for file in files:

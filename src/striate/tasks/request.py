@@ -19,6 +19,7 @@ from pydantic import (
 
 from striate import filters
 from striate.errors import UsageError, unknown_name
+from striate.explain import METHODS
 from striate.training import Recipe
 
 UNRECORDED = frozenset({"resume", "output_dir"})  # they say where, not what
@@ -324,3 +325,46 @@ class FilterRequest(Request):
 
 
 FilterRequest.__doc__ = (FilterRequest.__doc__ or "").format(kernels=", ".join(filters.NAMES))
+
+
+class ExplainRequest(Request):
+    """Show what speaks for an answer: maps over photographs, or a gallery of a labelled data set.
+
+    Methods: {methods}.
+
+    With FILES, a picture for every image and method and explanations.json go to --out; what was
+    done is kept when Ctrl-C comes. Files that cannot be read are listed at the end, and the exit
+    code is then 3. With --gallery, one page shows typical, wrong and uncertain images of every
+    class, each with maps and neighbours, and where the network looks on the whole.
+    """
+
+    run: str = argument("Run folder, its name under runs/, or a model file.")
+    files: tuple[str, ...] = argument("Images, folders, globs, or -.", default=(), variadic=True)
+    method: str = option("grad_cam", "Methods; several with commas between them.", "-m")
+    target: str | None = option(
+        None, "Class to explain, by name or number; the answer of the model if unset."
+    )
+    layer: str | None = option(
+        None,
+        "Layer to look at, such as stage3; the last that gives a map if unset.",
+    )
+    quality: str = option(
+        "", "Measures of faithfulness, such as deletion,insertion; none if unset."
+    )
+    gallery: str | None = option(None, "Labelled data to write a gallery of, as for train.")
+    each: int = option(4, "Images of each kind, for every class of the gallery.", ge=1)
+    only: str | None = option(
+        None, "Classes of the gallery, with commas between them; the 20 worst if unset."
+    )
+    out: Path = option(Path("explanations"), "Folder to write to.", "-o", "--output-dir")
+    batch_size: int = option(8, "Images explained at a time.", "-b", ge=1)
+    device: str = option("auto", "auto, cpu, cuda, cuda:1, mps …")
+
+    @model_validator(mode="after")
+    def _has_one_subject(self) -> Self:
+        if self.files and self.gallery is not None:
+            raise ValueError("FILES and --gallery cannot be asked for at once")
+        return self
+
+
+ExplainRequest.__doc__ = (ExplainRequest.__doc__ or "").format(methods=", ".join(METHODS))

@@ -83,11 +83,11 @@ def _card(case: Case, pictures: Pictures, task: str) -> Markup:
     shots: list[Content] = [picture(pictures, case.get("picture"), alt, side=SHOT)]
     if case.get("overlay") in pictures:
         shots.append(picture(pictures, case["overlay"], "the same, where it looked", side=SHOT))
-    words = tag("figcaption", _words(case, true, answered, task), tag("p", path(case.get("id"))))
-    return tag("figure", tag("div", shots, class_="shots"), words, _neighbours(case, pictures))
+    words = tag("figcaption", told(case, true, answered, task), tag("p", path(case.get("id"))))
+    return tag("figure", tag("div", shots, class_="shots"), words, neighbours(case, pictures))
 
 
-def _words(case: Case, true: str, answered: str, task: str) -> Markup:
+def told(case: Case, true: str, answered: str, task: str) -> Markup:
     """Truth and answer in words, so that neither rests on a colour."""
     probability = finite(case.get("probability"))
     if task == "regression":
@@ -121,7 +121,8 @@ def _amount(value: object) -> float | None:
         return None
 
 
-def _neighbours(case: Case, pictures: Pictures) -> Content:
+def neighbours(case: Case, pictures: Pictures, among: str = "in training") -> Content:
+    """The images most like a case, each with its class."""
     found = listing(case, "neighbours")[:MOST_NEIGHBOURS]
     if not found:
         return None
@@ -130,12 +131,12 @@ def _neighbours(case: Case, pictures: Pictures) -> Content:
         label = names(each.get("class"), 24)
         distance = finite(each.get("distance"))
         far = "" if distance is None else f", distance {number(round(distance, 3))}"
-        alt = f"training image {names(each.get('id'), 80)}: {label}"
+        alt = f"image {names(each.get('id'), 80)}: {label}"
         shot = picture(pictures, each.get("picture"), alt, side=THUMB, class_="thumb")
         kind = {names(case.get("predicted"), 24): " false", names(case.get("true"), 24): " true"}
         who = tag("span", name(label), class_=f"who{kind.get(label, '')}")
         items.append(tag("li", shot, who, title=f"{names(each.get('id'), 120)}{far}"))
-    return tag("div", tag("p", "nearest in training"), tag("ul", items), class_="neighbours")
+    return tag("div", tag("p", f"nearest {among}"), tag("ul", items), class_="neighbours")
 
 
 def answers(report: Report) -> Section | None:

@@ -1,0 +1,160 @@
+"""A faster network that gives the same answers, for methods that ask it many times."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from copy import deepcopy
+from warnings import catch_warnings
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from striate.explain._hooks import evaluating, uncompiled
+
+ANSWERS_DIFFER = 1e-5  # of the largest answer; folding rounds the weights anew, in the last bit
+GRADIENTS_DIFFER = 1e-2  # of their norm; a ReLU at its kink may turn, a lost path shows as more
+
+
+@contextmanager
+def frozen(network: nn.Module, images: Tensor, *, gradients: bool = False) -> Iterator[nn.Module]:
+    """The network in eval mode, as fast as it can be asked: batch norms folded into convolutions,
+    channels last, no weight with a gradient.
+
+    What is given is a private copy, traced by torch.fx, if it answers the first image as the
+    network itself does; where it cannot be traced, has hooks or answers otherwise, the network
+    itself, whose modes are put back at the end. Ask it only inside the block.
+
+    Shape: images [N, C, H, W]; the first is the probe.
+    Args:
+        gradients: whether derivatives with respect to images will be asked for; then they too
+            must agree. Tracing leaves out a `no_grad()` inside the network.
+    """
+    network = uncompiled(network)
+    with evaluating(network):
+        yield _folded_copy(network, images[:1], gradients) or network
+
+
+def affine_first(network: nn.Module) -> tuple[nn.Module, nn.Module]:
+    """A frozen network in two parts: a first convolution that alone sees the images, and the rest.
+
+    The first part is affine, so what is needed on a straight line between images can be had from
+    its ends. Of a network that does not begin so: the identity, and the network.
+    """
+    if isinstance(network, fx.GraphModule):
+        images = network.graph.find_nodes(op="placeholder")[0]
+        first = next(iter(images.users))
+        module = network.get_submodule(first.target) if first.op == "call_module" else None
+        if type(module) is nn.Conv2d and len(images.users) == 1:
+            return module, _without(network, first)
+    return nn.Identity(), network
+
+
+def _without(network: fx.GraphModule, first: fx.Node) -> fx.GraphModule:
+    """The network that is given what its first layer gave, instead of the images."""
+    graph = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    for node in network.graph.nodes:
+        if node is first:
+            copies[node] = copies[first.all_input_nodes[0]]
+        else:
+            copies[node] = graph.node_copy(node, copies.__getitem__)
+    graph.lint()
+    return fx.GraphModule(network, graph)
+
+
+def _folded_copy(network: nn.Module, probe: Tensor, gradients: bool) -> fx.GraphModule | None:
+    """None where no copy answers the probe as the network does."""
+    if any(_hooked(module) for module in network.modules()):
+        return None
+    for memory_format in (torch.channels_last, torch.contiguous_format):
+        with suppress(Exception), catch_warnings(action="ignore"):  # tracing runs code of all
+            copy = fx.symbolic_trace(sharing_copy(network))  # kinds on stand-ins for tensors
+            _fold(copy, memory_format)
+            if _agree(network, copy, probe, gradients):
+                return copy
+    return None
+
+
+def _hooked(module: nn.Module) -> bool:
+    return bool(
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+    )
+
+
+def sharing_copy(network: nn.Module) -> nn.Module:
+    """The same modules anew, in eval mode, around the same tensors, none of which has a gradient.
+
+    Tracing runs the network's code, which may keep what it sees in its modules.
+    """
+    tensors: dict[int, object] = {id(buffer): buffer for buffer in network.buffers()}
+    for module in network.modules():  # what its code keeps, such as the last maps it saw
+        tensors |= {id(kept): kept for kept in vars(module).values() if isinstance(kept, Tensor)}
+    for weight in network.parameters():
+        tensors[id(weight)] = nn.Parameter(weight.detach(), requires_grad=False)
+    copy = deepcopy(network, tensors)
+    for module in copy.modules():
+        module.training = False
+    return copy
+
+
+@torch.no_grad()
+def _fold(network: fx.GraphModule, memory_format: torch.memory_format) -> None:
+    """Put each batch norm that follows a convolution alone into its weights.
+
+    norm(W * x + b) = (s W) * x + s (b - mean) + beta,  s = gamma / sqrt(variance + epsilon)
+    """
+    modules = dict(network.named_modules())
+    for node in network.graph.find_nodes(op="call_module"):
+        convolution = modules[node.target]
+        if type(convolution) is not nn.Conv2d:
+            continue
+        folded = deepcopy(convolution)
+        after = next(iter(node.users)) if len(node.users) == 1 else node
+        norm = modules[after.target] if after.op == "call_module" else None
+        if type(norm) is nn.BatchNorm2d and norm.running_mean is not None:
+            folded = fuse_conv_bn_eval(folded, norm)
+            after.replace_all_uses_with(node)
+            network.graph.erase_node(after)
+        weight = folded.weight.contiguous(memory_format=memory_format)
+        folded.weight = nn.Parameter(weight, requires_grad=False)
+        node.target = f"folded_{node.name}"  # a name of its own: one convolution may run twice
+        network.add_module(node.target, folded)
+    network.delete_all_unused_submodules()
+    network.recompile()
+
+
+def _agree(network: nn.Module, copy: nn.Module, probe: Tensor, gradients: bool) -> bool:
+    if not gradients:
+        with torch.no_grad():
+            return _close(network(probe.clone()), copy(probe.clone()))
+    answers = [_answer_and_slope(ask, probe) for ask in (network, copy)]
+    (answer, slope), (copied_answer, copied_slope) = answers
+    if slope is None or copied_slope is None:
+        return False
+    error = torch.linalg.vector_norm(slope - copied_slope)
+    steep = torch.linalg.vector_norm(slope)
+    return _close(answer, copied_answer) and bool(error <= GRADIENTS_DIFFER * steep)
+
+
+def _answer_and_slope(
+    network: Callable[[Tensor], Tensor], probe: Tensor
+) -> tuple[Tensor, Tensor | None]:
+    """The answer, and the gradient of a sum of it with signed weights (None: it has none)."""
+    with torch.enable_grad():
+        leaf = probe.detach().requires_grad_()
+        answer = network(leaf.clone())
+        signs = torch.linspace(-1, 2, answer.numel(), dtype=answer.dtype, device=answer.device)
+        total = (answer.flatten() * signs).sum()
+    if not total.requires_grad:
+        return answer, None
+    return answer, torch.autograd.grad(total, leaf, allow_unused=True)[0]
+
+
+def _close(answer: Tensor, copied: Tensor) -> bool:
+    """False, too, for what is no tensor or not finite."""
+    if not isinstance(answer, Tensor) or answer.shape != copied.shape:
+        return False
+    return bool((answer - copied).abs().max() <= ANSWERS_DIFFER * answer.abs().max())

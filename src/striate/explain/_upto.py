@@ -1,0 +1,64 @@
+"""Run a network up to a layer, with the way back to the image open."""
+
+from torch import Tensor, nn
+
+from striate.errors import ExplainError
+from striate.explain._hooks import named_layer, one_tensor, watching
+
+
+class _Reached(BaseException):
+    """Ends a forward pass at the layer; no `except Exception` in a network stops it."""
+
+
+def up_to(network: nn.Module, images: Tensor, layer: str) -> Tensor:
+    """What a layer gives in its first run, with its graph; what follows it does not run.
+
+    So images may have any size that the layers up to there take. To be used in eval mode.
+
+    Raises:
+        UnknownName: the network has no such layer.
+        ExplainError: the layer did not run, or gives no floating-point tensor.
+    """
+    found: list[Tensor] = []
+
+    def keep(_module: nn.Module, _inputs: object, output: object) -> None:
+        found.append(one_tensor(layer, output))
+        raise _Reached
+
+    with watching(named_layer(network, layer), keep):
+        try:
+            network(images)
+        except _Reached:
+            return found[-1]
+    raise ExplainError(
+        "explain-layer-not-run",
+        f"Layer {layer!r} did not run when the network answered these images.",
+        "Name a layer on the way to the answer (scripted networks cannot be looked into).",
+    )
+
+
+def maps_up_to(network: nn.Module, images: Tensor, layer: str) -> Tensor:
+    """`up_to`, checked to be a map [N, K, h, w] whose gradient can be asked for.
+
+    Raises:
+        ExplainError: it is no map, or does not depend on the images by a way with a gradient.
+    """
+    maps = up_to(network, images, layer)
+    if maps.ndim != 4:
+        raise ExplainError(
+            "explain-layer-shape",
+            f"Layer {layer!r} must give a map [N, K, h, w], got {list(maps.shape)}.",
+            "Name a layer before the features are flattened.",
+        )
+    return with_gradient(maps, layer)
+
+
+def with_gradient(output: Tensor, layer: str) -> Tensor:
+    """The output, checked to depend on the images by a way that has a gradient."""
+    if output.requires_grad:
+        return output
+    raise ExplainError(
+        "explain-no-gradient",
+        f"Layer {layer!r} does not depend on the image by a way that has a gradient.",
+        "A network that detaches or rounds on the way cannot be asked what excites it.",
+    )

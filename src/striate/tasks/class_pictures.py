@@ -1,0 +1,248 @@
+"""The pictures of a gallery, class by class: where the network looks on the whole, and single
+images with their maps and neighbours."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from striate.errors import ExplainError
+from striate.explain import Explanation, common_place, nearest, overlay
+from striate.explaining import Seen, seen_as
+from striate.model import Model
+from striate.tasks.explain_choices import Choices
+from striate.tasks.gallery import NEIGHBOURS, as_png, enlarged_picture, features_of, shown_picture
+from striate.tasks.gallery_data import Judged, inputs_of, pixels_of
+from striate.tasks.request import ExplainRequest
+from striate.training import OnEvent, StageProgress
+
+SAMPLE = 24  # images of a class in its mean map
+KINDS = {
+    "typical": "Right, and most sure",
+    "wrong": "Wrong, the most sure first",
+    "uncertain": "Torn between two answers",
+}
+Rows = NDArray[np.int64]
+
+
+@dataclass
+class ClassPictures:
+    """Makes the entries of a gallery, and the PNG pictures that they name.
+
+    Args:
+        refused: grows by methods that cannot explain the network.
+        notes: what else could not be done.
+    """
+
+    model: Model
+    choices: Choices
+    data: Judged
+    request: ExplainRequest
+    on_event: OnEvent
+    refused: dict[str, ExplainError]
+    pictures: dict[str, bytes] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    total: int = 0
+    done: int = 0
+    bank: Tensor | None = None
+
+    @property
+    def among(self) -> str:
+        """What neighbours are taken from, in words."""
+        return "in training" if len(self.data.dataset.where("train")) else "among these data"
+
+    def prepare(self, numbers: Sequence[int]) -> None:
+        """Count what is to be done, and look at the images among which neighbours are."""
+        for number in numbers:
+            kinds = self._kinds(number)
+            shown = sum(min(len(rows), self.request.each) for rows in kinds.values())
+            self.total += (shown + len(self._sample(number))) * len(self.choices.methods)
+        try:
+            self.bank = features_of(
+                self.model,
+                self.data.store,
+                self.data.bank,
+                lambda done, total: self.on_event(
+                    StageProgress("Looking for neighbours", done, total)
+                ),
+            )
+        except ExplainError as error:
+            self.notes.append(f"There are no neighbours: {error}")
+
+    def made(self, number: int) -> dict[str, Any]:
+        """The entry of one class."""
+        name = self.model.classes[number]
+        places = np.flatnonzero(self.data.labels == number)
+        kinds = self._kinds(number)
+        means = self._means(number)
+        return {
+            "name": name,
+            "images": len(places),
+            "right": len(places) - len(kinds["wrong"]),
+            "means": means,
+            "sentences": [mean["sentence"] for mean in means["maps"] if mean["sentence"]],
+            "kinds": [
+                {
+                    "title": title,
+                    "images": len(kinds[kind]),
+                    "cases": self._cases(kinds[kind][: self.request.each]),
+                }
+                for kind, title in KINDS.items()
+            ],
+        }
+
+    def _kinds(self, number: int) -> dict[str, Rows]:
+        """Places in the data's rows: the surest right answers, the wrong, the least decided."""
+        places = np.flatnonzero(self.data.labels == number)
+        values = self.data.values[places]
+        best = np.sort(values, axis=1)[:, ::-1]
+        order = np.argsort(-best[:, 0], kind="stable")
+        right = values.argmax(axis=1) == number
+        typical, wrong = order[right[order]], order[~right[order]]
+        margin = best[:, 0] - best[:, 1] if best.shape[1] > 1 else best[:, 0]
+        each = self.request.each
+        shown = {*typical[:each].tolist(), *wrong[:each].tolist()}
+        torn = [row for row in np.argsort(margin, kind="stable").tolist() if row not in shown]
+        found = {"typical": typical, "wrong": wrong, "uncertain": np.array(torn, dtype=np.int64)}
+        return {kind: places[rows] for kind, rows in found.items()}
+
+    def _sample(self, number: int) -> Rows:
+        """Images of a class, evenly spread over it."""
+        places = np.flatnonzero(self.data.labels == number)
+        if len(places) <= SAMPLE:
+            return places
+        return places[np.linspace(0, len(places) - 1, SAMPLE).round().astype(np.int64)]
+
+    def _explained(
+        self, places: Rows, targets: Sequence[int] | None
+    ) -> tuple[NDArray[np.uint8], dict[str, list[Explanation]]]:
+        """The pictures of some images, and every method's explanations, a batch each."""
+        size = self.request.batch_size
+        found: dict[str, list[Explanation]] = {}
+        pictures = []
+        for start in range(0, len(places), size):
+            chosen = places[start : start + size]
+            seen = self._seen(chosen)
+            pictures.append(seen.pictures)
+            wanted = None if targets is None else targets[start : start + size]
+            for method in self.choices.methods:
+                self._tell(0)
+                if method not in self.refused:
+                    try:
+                        explained = self.choices.explain(
+                            self.model.answering(), seen, method, wanted
+                        )
+                        found.setdefault(method, []).append(explained)
+                    except ExplainError as error:
+                        self.refused[method] = error
+                self._tell(len(chosen))
+        return np.concatenate(pictures), found
+
+    def _tell(self, more: int) -> None:
+        self.done += more
+        self.on_event(StageProgress("Explaining the classes", self.done, self.total))
+
+    def _seen(self, places: Rows) -> Seen:
+        rows = self.data.rows[places]
+        inputs = inputs_of(self.model, self.data.store, rows)
+        names = tuple(self.data.dataset.ids[row] for row in rows.tolist())
+        return seen_as(self.model.answering(), inputs, names, self.data.values[places])
+
+    def _means(self, number: int) -> dict[str, Any]:
+        """The mean picture of a class and the mean of what speaks for it, by every method."""
+        places = self._sample(number)
+        name = self.model.classes[number]
+        pictures, explained = self._explained(places, [number] * len(places))
+        mean = enlarged_picture(np.rint(pictures.mean(axis=0)).astype(np.uint8))
+        maps = []
+        for method, batches in explained.items():
+            if method in self.refused:
+                continue
+            try:
+                place = common_place(torch.cat([batch.maps for batch in batches]))
+            except ExplainError as error:
+                self.notes.append(f"{name}: {error}")
+                continue
+            sentence = None
+            if place.common:
+                sentence = (
+                    f"In {place.agreeing} of {place.images} images of “{name}” more than half of "
+                    f"what speaks for it lies {place.words} ({method})."
+                )
+            key = f"mean/{number}/{method}"
+            self.pictures[key] = as_png(overlay(mean, place.mean.numpy()))
+            maps.append({"method": method, "picture": key, "sentence": sentence})
+        self.pictures[f"mean/{number}"] = as_png(mean)
+        return {"picture": f"mean/{number}", "images": len(places), "maps": maps}
+
+    def _cases(self, places: Rows) -> list[dict[str, Any]]:
+        """Truth, answer, picture, maps and neighbours of these images."""
+        if not len(places):
+            return []
+        pictures, explained = self._explained(places, None)
+        found = self._neighbours(places)
+        cases = []
+        for index, place in enumerate(places.tolist()):
+            shown = enlarged_picture(pictures[index])
+            key = f"picture/{place}"
+            self.pictures[key] = as_png(shown)
+            maps = []
+            for method, batches in explained.items():
+                if method in self.refused:
+                    continue
+                batch, within = divmod(index, self.request.batch_size)
+                each = batches[batch]
+                named = f"map/{place}/{method}"
+                self.pictures[named] = as_png(overlay(shown, each.maps[within].numpy()))
+                maps.append({"method": method, "picture": named, "target": each.targets[within]})
+            entry = {**self._answer(place), "picture": key, "maps": maps}
+            cases.append({**entry, "neighbours": found[index]})
+        return cases
+
+    def _answer(self, place: int) -> dict[str, Any]:
+        values, dataset = self.data.values[place], self.data.dataset
+        best = int(values.argmax())
+        second = int(np.argsort(-values, kind="stable")[1]) if len(values) > 1 else best
+        return {
+            "id": dataset.ids[int(self.data.rows[place])],
+            "true": self.model.classes[int(self.data.labels[place])],
+            "predicted": self.model.classes[best],
+            "probability": float(values[best]),
+            "second": self.model.classes[second],
+            "second_probability": float(values[second]),
+        }
+
+    def _neighbours(self, places: Rows) -> list[list[Mapping[str, Any]]]:
+        """The most alike of the bank for each image, itself left out."""
+        if self.bank is None:
+            return [[] for _ in places]
+        rows, dataset = self.data.rows[places], self.data.dataset
+        asked = features_of(self.model, self.data.store, rows)
+        near = nearest(asked, self.bank, NEIGHBOURS + 1)
+        found: list[list[Mapping[str, Any]]] = []
+        for own, indices, distances in zip(rows, near.indices, near.distances, strict=True):
+            others = [
+                {
+                    "id": dataset.ids[row],
+                    "class": dataset.label_text(row),
+                    "distance": distance,
+                    "picture": self._thumbnail(row),
+                }
+                for row, distance in zip(
+                    self.data.bank[indices].tolist(), distances.tolist(), strict=True
+                )
+                if row != own
+            ]
+            found.append(list(others[:NEIGHBOURS]))
+        return found
+
+    def _thumbnail(self, row: int) -> str:
+        key = f"bank/{row}"
+        if key not in self.pictures:
+            pixels = pixels_of(self.model, self.data.store, np.array([row]))
+            self.pictures[key] = as_png(shown_picture(pixels[0]))
+        return key
