@@ -116,3 +116,17 @@ def test_a_file_that_is_no_picture_is_named(model, tmp_path):
     (tmp_path / "no.jpg").write_bytes(b"nothing")
     with pytest.raises(DataError, match=r"No picture could be read; .*no\.jpg"):
         model.explain(tmp_path / "no.jpg")
+
+
+def test_quality_watches_the_probability_of_the_target(model, pixels):
+    from striate.explain.quality import class_probability, deletion
+
+    explained = model.explain(pixels, target="newt", quality=("deletion", "randomisation"))
+    inputs = model.preprocessing([Image.fromarray(one) for one in pixels])
+    expected = deletion(model.network, inputs, class_probability(2), explained.maps)
+    np.testing.assert_allclose(explained.quality["deletion"], expected, rtol=1e-5)
+    assert (explained.quality["deletion"] < 1).all()
+    assert explained.quality["randomisation"].shape == (2,)
+    assert explained.to_json()[1]["quality"]["deletion"] == explained.quality["deletion"][1]
+    with pytest.raises(UnknownName, match="deletion"):
+        model.explain(pixels, quality=("deletoin",))

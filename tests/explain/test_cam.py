@@ -8,7 +8,11 @@ from torch import Tensor, nn
 from striate.errors import ExplainError, UnknownName
 from striate.explain import METHODS, cam, class_score, grad_cam
 
-every_method = pytest.mark.parametrize("method", METHODS.values(), ids=list(METHODS))
+# attention_rollout refuses networks without attention; its tests are test_attention.py
+EVERY = {name: method for name, method in METHODS.items() if name != "attention_rollout"}
+every_method = pytest.mark.parametrize("method", EVERY.values(), ids=list(EVERY))
+CAMS = {name: method for name, method in METHODS.items() if "cam" in name}
+every_cam = pytest.mark.parametrize("method", CAMS.values(), ids=list(CAMS))
 
 
 class Small(nn.Module):
@@ -390,7 +394,7 @@ class Shifted(Small):
         return super().forward(images.sub_(0.5) if self.inplace else images - 0.5)
 
 
-@every_method
+@every_cam
 def test_a_network_that_works_on_its_images_in_place_does_not_reach_the_callers(method) -> None:
     network, images = fresh()
     kept, found = images.clone(), []
@@ -410,7 +414,7 @@ class Viewing(Small):
         return self.head(maps.view(len(maps), 6, -1).mean(dim=2) + maps.view(len(maps), -1)[:, :1])
 
 
-@every_method
+@every_cam
 def test_a_network_that_views_maps_as_vectors_is_explained(method) -> None:
     network, images = fresh()
     viewing, reshaping = Viewing().requires_grad_(False), Viewing()

@@ -118,6 +118,7 @@ def test_a_norm_without_statistics_is_not_folded() -> None:
     )
     images = signed_images(5, 5)
     with frozen(network.double(), images) as copy:
+        assert isinstance(copy, fx.GraphModule)
         torch.testing.assert_close(copy(images[:2]), network(images[:2]))
 
 
@@ -191,6 +192,15 @@ def test_a_hook_of_the_users_is_obeyed() -> None:
         hooked = copy(images)
     handle.remove()
     assert (hooked - network(images)).abs().max() > 1e-3
+
+
+def test_a_hook_of_the_users_is_shown_nothing_but_tensors() -> None:
+    network = nn.Sequential(nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU()), nn.Flatten()).double()
+    seen = []
+    network[0].register_forward_hook(lambda _module, _inputs, output: seen.append(type(output)))
+    with frozen(network, signed_images(5, 5)) as copy:
+        copy(signed_images(5, 5))
+    assert set(seen) == {Tensor}
 
 
 class FrozenPart(nn.Module):

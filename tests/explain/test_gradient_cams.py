@@ -31,13 +31,13 @@ class Linear(nn.Module):
 
 def linear(pooled: bool = False) -> tuple[Linear, Tensor]:
     torch.manual_seed(0)
-    return Linear(pooled), torch.randn(2, 3, 7, 6)
+    return Linear(pooled).double(), torch.randn(2, 3, 7, 6, dtype=torch.float64)
 
 
 def in_loops(network: Linear, images: Tensor, target: int, value) -> Tensor:
     """`value(a, g, all_a)` for every channel and position, summed over channels."""
     maps, gradient = network.maps(images).detach(), network.weight[target].detach()
-    heat = torch.zeros(len(images), 7, 6)
+    heat = torch.zeros(len(images), 7, 6, dtype=torch.float64)
     for n in range(len(images)):
         for k in range(4):
             heat[n] += value(maps[n, k], gradient[k])

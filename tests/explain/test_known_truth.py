@@ -13,7 +13,7 @@ from striate.errors import ExplainError
 from striate.explain import METHODS, class_score
 from striate.explain.quality import pointing_game
 
-SIZE, PATCH, CLASSES = 32, 6, 4
+SIZE, PATCH, CLASSES, IMAGES = 32, 6, 4, 40
 FOUND = 0.95  # of the images
 MUST_FIND = {  # Grad-CAM-like methods and occlusion
     "grad_cam",
@@ -29,10 +29,12 @@ MUST_FIND = {  # Grad-CAM-like methods and occlusion
 OPTIONS = {  # where the defaults are made for photographs
     "occlusion": {"window": PATCH, "stride": 2},
     "feature_ablation": {"segments": "grid", "count": 64},
-    "lime": {"segments": "grid", "count": 64},
-    "kernel_shap": {"segments": "grid", "count": 64},
-    "meaningful_perturbation": {"steps": 60},
+    "lime": {"segments": "grid", "count": 64, "samples": 300},
+    "kernel_shap": {"segments": "grid", "count": 64, "samples": 300},
+    "rise": {"masks": 300},
+    "meaningful_perturbation": {"iterations": 150},
 }
+SLOW = {"rise", "lime", "kernel_shap", "meaningful_perturbation"}
 
 
 @dataclass(frozen=True)
@@ -47,22 +49,34 @@ class World:
 
 
 def drawn(count: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Noise with a patch at a random place: stripes across, down, a chequerboard or a plain square
-    name the class; the colour of the noise, and a plain grey disc, do not."""
+    """Noise with two patches that do not touch. The stripes of one, across, down, crossed or
+    slanting, name the class; the other, a square without any, as bright or as dark, means nothing,
+    and neither does the colour of the noise."""
     lots = torch.Generator().manual_seed(seed)
     images = 0.5 * torch.randn(count, 3, SIZE, SIZE, generator=lots)
     images += 0.3 * torch.randn(count, 3, 1, 1, generator=lots)
     labels = torch.randint(CLASSES, (count,), generator=lots)
-    corners = torch.randint(SIZE - PATCH + 1, (count, 2), generator=lots)
-    line = torch.tensor([1.0, 1, -1, -1, 1, 1])
-    across, down = line[:, None].expand(6, 6), line[None, :].expand(6, 6)
-    patches = 2 * torch.stack([across, down, across * down, torch.ones(6, 6)])
-    for image, label, (top, left) in zip(images, labels, corners.tolist(), strict=True):
-        image[:, top : top + PATCH, left : left + PATCH] = patches[label]
-    boxes = torch.stack(
-        [corners[:, 1], corners[:, 0], corners[:, 1] + PATCH, corners[:, 0] + PATCH], dim=1
-    )
+    corners, decoys = apart(count, lots)
+    rows, columns = torch.meshgrid(torch.arange(PATCH), torch.arange(PATCH), indexing="ij")
+    across, down = 1 - rows // 2 % 2 * 2, 1 - columns // 2 % 2 * 2
+    slanting = 1 - (rows + columns) // 2 % 2 * 2
+    patterns = 2.0 * torch.stack([across, down, across * down, slanting])
+    plain = 2.0 - 4 * torch.randint(2, (count,), generator=lots)
+    for image, label, value, corner, decoy in zip(
+        images, labels, plain, corners.tolist(), decoys.tolist(), strict=True
+    ):
+        image[:, decoy[0] : decoy[0] + PATCH, decoy[1] : decoy[1] + PATCH] = value
+        image[:, corner[0] : corner[0] + PATCH, corner[1] : corner[1] + PATCH] = patterns[label]
+    boxes = torch.cat([corners.flip(1), corners.flip(1) + PATCH], dim=1)
     return images, labels, boxes
+
+
+def apart(count: int, lots: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Two corners for each image, (row, column), with two pixels or more between the patches."""
+    pairs = torch.randint(SIZE - PATCH + 1, (20 * count, 2, 2), generator=lots)
+    distance = (pairs[:, 0] - pairs[:, 1]).abs().amax(dim=1)
+    chosen = pairs[distance >= PATCH + 2][:count]
+    return chosen[:, 0], chosen[:, 1]
 
 
 def untrained() -> nn.Module:
@@ -89,11 +103,11 @@ def world() -> World:
             F.cross_entropy(network(images[chosen]), labels[chosen]).backward()
             optimizer.step()
     network.eval()
-    images, labels, boxes = drawn(96, seed=3)
+    images, labels, boxes = drawn(2 * IMAGES, seed=3)
     with torch.no_grad():
         right = network(images).argmax(dim=1) == labels
     accuracy = float(right.float().mean())
-    kept = right.nonzero()[:60, 0]
+    kept = right.nonzero()[:IMAGES, 0]
     return World(network, images[kept], labels[kept], boxes[kept], accuracy)
 
 
@@ -109,7 +123,7 @@ def hits(world: World, method: str) -> Tensor:
 
 def test_the_network_has_learned_the_patches(world):
     assert world.accuracy > 0.95
-    assert len(world.images) == 60
+    assert len(world.images) == IMAGES
 
 
 @pytest.fixture(scope="module")
@@ -124,17 +138,19 @@ def reported(world, tmp_path_factory, request):
         print("\nPointing game on known patches:", *lines, f"  written to {path}", sep="\n")
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "method",
+    [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in METHODS],
+)
 def test_pointing_game(world, reported, method):
     try:
         share = float(hits(world, method).mean())
     except ExplainError as error:
         reported[method] = f"refused: {error}"
-        assert method not in MUST_FIND, error
-        return
-    reported[method] = f"{share:.3f}"
-    if method in MUST_FIND:
-        assert share >= FOUND
+        share = 0.0
+    else:
+        reported[method] = f"{share:.3f}"
+    assert share >= (FOUND if method in MUST_FIND else 0)
 
 
 def test_all_that_must_find_it_were_asked():

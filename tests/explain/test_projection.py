@@ -26,7 +26,9 @@ def test_pca_keeps_distances_in_a_plane() -> None:
     assert found[:, 0].var() >= found[:, 1].var()
 
 
-@pytest.mark.parametrize("method", PROJECTIONS)
+@pytest.mark.parametrize(
+    "method", [pytest.param(m, marks=[pytest.mark.slow] * (m == "umap")) for m in PROJECTIONS]
+)
 def test_neighbours_are_of_the_same_group(method: str) -> None:
     if method == "umap" and not find_spec("umap"):
         pytest.skip("UMAP ABSENT: pip install umap-learn")

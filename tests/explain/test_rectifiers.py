@@ -145,6 +145,7 @@ def test_captum_passes_functional_relus_by() -> None:
         (lambda x: x.clamp(0, 6), "ReLU with an upper limit"),
         (nn.Identity(), "no ReLU"),
         (lambda x: x * (x > 0), "no ReLU"),
+        (lambda x: torch.maximum(x, x * 0), "no ReLU"),
     ],
 )
 @pytest.mark.parametrize("method", [guided_backprop, deconvnet, guided_grad_cam])

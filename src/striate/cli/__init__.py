@@ -32,6 +32,7 @@ def application() -> App:
     app.command("striate.cli.train:train", help="Train a network on images and judge it.")
     app.command("striate.cli.evaluate:evaluate", help="Judge a run on its test part or new data.")
     app.command("striate.cli.predict:predict", help="Say what is on images.")
+    app.command("striate.cli.embed:embed", help="Draw a map of images by a network's features.")
     app.command("striate.cli.explain:explain", help="Show what speaks for an answer, on images.")
     app.command("striate.cli.compare:compare", help="Tell whether one run is better than another.")
     app.command("striate.cli.filter:filter_", name="filter", help="Run a kernel over a picture.")

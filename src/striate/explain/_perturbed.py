@@ -1,16 +1,17 @@
 """What a score becomes when the images are changed, for many changes, a batch at a time."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 from torch import Tensor, nn
 
 from striate.errors import ShapeError, UsageError
 from striate.explain._frozen import frozen
+from striate.explain._hooks import evaluating, uncompiled
 from striate.explain._score import Score, per_image
 
-SLABS = 4  # a batch holds this many copies of its images, where there are more images than it holds
+SLABS = 8  # copies of its images in one batch, where there are more images than it holds
 
 
 class Asked:
@@ -29,6 +30,8 @@ class Asked:
 
     def __init__(self, network: nn.Module, images: Tensor, score: Score, batch_size: int) -> None:
         self.network, self.images, self.score = network, images, score
+        wide = images.is_contiguous(memory_format=torch.channels_last)
+        self.memory_format = torch.channels_last if wide else torch.contiguous_format
         many = len(images)
         together = min(many, max(1, batch_size // SLABS)) if many > batch_size // SLABS else many
         self.slabs = [slice(i, min(i + together, many)) for i in range(0, many, together)]
@@ -74,7 +77,7 @@ class Asked:
                 which = slice(first, min(first + self.copies, count))
                 share = keep(which, slab)[:, :, None].to(images.dtype)  # [k, n, 1, H, W]
                 batch = (share * images + (1 - share) * instead).flatten(0, 1)
-                batch = batch.contiguous(memory_format=torch.channels_last)
+                batch = batch.contiguous(memory_format=self.memory_format)
                 yield which, slab, self.scores_of(self.network(batch), slab)
 
     def masked_scores(
@@ -111,6 +114,14 @@ def asking(
             "explain-batch-size", f"batch_size must be at least 1, got {batch_size}.", "Leave it."
         )
     with torch.inference_mode(False), torch.no_grad():
-        own = images.detach().clone(memory_format=torch.channels_last)
+        own = images.detach().clone(memory_format=_readable(network, images))
         with frozen(network, own, gradients=gradients) as fast:
             yield Asked(fast, own, score, batch_size)
+
+
+def _readable(network: nn.Module, images: Tensor) -> torch.memory_format:
+    """Channels last, unless the network views its maps as vectors, which it cannot do so."""
+    with evaluating(uncompiled(network)), suppress(RuntimeError):
+        uncompiled(network)(images[:1].detach().clone(memory_format=torch.channels_last))
+        return torch.channels_last
+    return torch.contiguous_format

@@ -16,20 +16,14 @@ class Weighted:
     Args:
         apply: without the bias.
         bias: in the shape that is added to z; None: there is none.
+        back: (weight, share) -> sum_k weight_jk * share_k, for every input j.
     """
 
     x: Tensor
     weight: Tensor
     bias: Tensor | None
     apply: Callable[[Tensor, Tensor], Tensor]
-
-    def back(self, weight: Tensor, share: Tensor) -> Tensor:
-        """sum_k weight_jk * share_k, for every input j."""
-        with torch.enable_grad():
-            x = self.x.detach().requires_grad_()
-            z = self.apply(x, weight)
-        (gradient,) = torch.autograd.grad(z, x, share)
-        return gradient
+    back: Callable[[Tensor, Tensor], Tensor]
 
 
 def stable(z: Tensor, epsilon: float) -> Tensor:

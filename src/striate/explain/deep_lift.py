@@ -52,7 +52,7 @@ def deep_lift(
     """
     network = uncompiled(network)
     check_counts("deep_lift", batch_size=batch_size)
-    with torch.inference_mode(False):
+    with torch.inference_mode(False), torch.no_grad():
         images = plain(images)
         references = _baselines(images, baseline)
         maps = [images.new_zeros(0, *images.shape[2:])]

@@ -1,6 +1,6 @@
 """Layer-wise relevance propagation: the score handed back, layer by layer, to the pixels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -21,10 +21,12 @@ from striate.explain._tape import (
     no_rule,
     pulled_back,
     recorded,
+    through_convolution,
 )
 
 aten = torch.ops.aten
 Shares = list[tuple[Tensor, Tensor]]  # (tensor, its relevance)
+Apply = Callable[[Tensor, Tensor], Tensor]
 Bound = Tensor | float
 FIX = "Take deep_lift, which follows attention too, or a method by gradients."
 GATES = {aten.sigmoid, aten.hardsigmoid, aten.hardtanh, aten.clamp} | kinds.SOFTMAXES
@@ -84,7 +86,7 @@ def lrp(
         )
     check_counts("lrp", batch_size=batch_size)
     network = uncompiled(network)
-    with torch.inference_mode(False):
+    with torch.inference_mode(False), torch.no_grad():
         images = plain(images)
         bounds = (
             None if low is None or high is None else (_bound(low, images), _bound(high, images))
@@ -193,10 +195,11 @@ class _Rules:
             ones = (1,) * (x.ndim - 2)
             per_output, stretched = (-1, 1, *ones), (1, -1, *ones)
             bias = None if bias is None else bias.detach().view(stretched)
-            apply = partial(_convolution, rest)
+            apply: Apply = partial(_convolution, rest)
+            back: Apply = partial(_through_convolution, rest, x)
         else:
             bias, at, weight = args if step.kind is aten.addmm else (None, *args)
-            per_output, stretched, apply = (1, -1), (1, -1), partial(torch.mm)
+            per_output, stretched, apply, back = (1, -1), (1, -1), partial(torch.mm), _through_dense
             if step.kwargs:
                 raise self._refusal(step, "is scaled, which")
         if at is not x:
@@ -206,7 +209,7 @@ class _Rules:
             scale, shift = self.folded[id(step.outputs[0])]
             weight = weight * scale.view(per_output)
             bias = shift.view(stretched) + (0 if bias is None else bias * scale.view(stretched))
-        return Weighted(x, weight, None if bias is None else bias.detach(), apply)
+        return Weighted(x, weight, None if bias is None else bias.detach(), apply, back)
 
     def _of_layer(self, step: Step, layer: Weighted, relevance: Tensor) -> Tensor:
         if self.rule == "z_plus":
@@ -236,6 +239,14 @@ class _Rules:
 
 def _convolution(rest: Sequence[Any], x: Tensor, weight: Tensor) -> Tensor:
     return aten.convolution(x, weight, None, *rest)
+
+
+def _through_convolution(rest: Sequence[Any], x: Tensor, weight: Tensor, share: Tensor) -> Tensor:
+    return through_convolution(x, weight, rest, share)
+
+
+def _through_dense(weight: Tensor, share: Tensor) -> Tensor:
+    return share @ weight.t()
 
 
 def _of_inference(arg: object) -> bool:

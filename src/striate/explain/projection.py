@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any, Literal, get_args
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 import numpy.typing as npt
@@ -76,23 +77,25 @@ def umap(vectors: Floats, seed: int = 0) -> Floats:
     Source: McInnes et al. 2018, "UMAP: Uniform Manifold Approximation and Projection for
         Dimension Reduction", arXiv:1802.03426; the authors' umap-learn.
     """
-    try:
-        from umap import UMAP  # here, since it is optional and takes seconds
-    except ImportError as error:
-        raise UsageError(
-            "explain-umap-absent",
-            "UMAP needs the package umap-learn, which is not installed.",
-            "pip install 'striate[explain]', or take tsne or pca.",
-        ) from error
-    few = len(vectors) <= 2 * NEIGHBOURS  # too few for its spectral start
-    plane = UMAP(
-        n_components=2,
-        n_neighbors=min(NEIGHBOURS, len(vectors) - 1),
-        init="random" if few else "spectral",
-        random_state=seed,
-        n_jobs=1,
-    )
-    return np.asarray(plane.fit_transform(vectors), dtype=np.float64)
+    with catch_warnings():
+        simplefilter("ignore")  # it tells of packages that it does without, and of far-off groups
+        try:
+            from umap import UMAP  # here, since it is optional and takes seconds
+        except ImportError as error:
+            raise UsageError(
+                "explain-umap-absent",
+                "UMAP needs the package umap-learn, which is not installed.",
+                "pip install 'striate[explain]', or take tsne or pca.",
+            ) from error
+        few = len(vectors) <= 2 * NEIGHBOURS  # too few for its spectral start
+        plane = UMAP(
+            n_components=2,
+            n_neighbors=min(NEIGHBOURS, len(vectors) - 1),
+            init="random" if few else "spectral",
+            random_state=seed,
+            n_jobs=1,
+        )
+        return np.asarray(plane.fit_transform(vectors), dtype=np.float64)
 
 
 PROJECTIONS: dict[str, Callable[[Floats, int], Floats]] = {"pca": pca, "tsne": tsne, "umap": umap}

@@ -27,6 +27,7 @@ class Shown:
         picture, overlay: of one size.
         scale: the colours of the map from its lowest to its highest value, [1, n, 3].
         signed: whether the map says what speaks against the target too.
+        method: as people read it.
         answer: what the model says, as `words_of` puts it.
         target: what the map explains.
     """
@@ -77,7 +78,7 @@ def _lines(shown: Shown) -> list[tuple[str, str, int]]:
     said = [
         (f"explained: {visible(shown.target)}", INK, 15),
         (f"answered:  {visible(shown.answer)}", INK, 15),
-        (shown.method.replace("_", " "), SOFT, 13),
+        (visible(shown.method), SOFT, 13),
     ]
     if shown.quality:
         measured = "   ".join(f"{name} {value:.3f}" for name, value in shown.quality.items())

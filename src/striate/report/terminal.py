@@ -147,7 +147,7 @@ def explanations(rows: Sequence[Mapping[str, Any]], console: Console) -> Rendera
             words(console, names(row["target"], 40), "bold"),
             words(console, sure),
             *(words(console, "–" if value is None else f"{value:.3f}") for value in quality),
-            words(console, row["method"]),
+            words(console, row["method"] + (" (FAILS)" if row.get("fails_randomisation") else "")),
             words(console, shorten(row["picture"], room), "dim"),
         )
     return table

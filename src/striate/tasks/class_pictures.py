@@ -14,7 +14,7 @@ from striate.errors import ExplainError
 from striate.explain import Explanation, common_place, nearest, overlay
 from striate.explaining import Seen, seen_as
 from striate.model import Model
-from striate.tasks.explain_choices import Choices
+from striate.tasks.explain_choices import Choices, shown_map, spoken
 from striate.tasks.gallery import NEIGHBOURS, as_png, enlarged_picture, features_of, shown_picture
 from striate.tasks.gallery_data import Judged, inputs_of, pixels_of
 from striate.tasks.request import ExplainRequest
@@ -197,8 +197,10 @@ class ClassPictures:
                 batch, within = divmod(index, self.request.batch_size)
                 each = batches[batch]
                 named = f"map/{place}/{method}"
-                self.pictures[named] = as_png(overlay(shown, each.maps[within].numpy()))
-                maps.append({"method": method, "picture": named, "target": each.targets[within]})
+                self.pictures[named] = as_png(shown_map(shown, each, within))
+                maps.append(
+                    {"method": spoken(each), "picture": named, "target": each.targets[within]}
+                )
             entry = {**self._answer(place), "picture": key, "maps": maps}
             cases.append({**entry, "neighbours": found[index]})
         return cases

@@ -8,7 +8,7 @@ from typing import Any
 
 from striate.answering import Answering
 from striate.errors import DataError, ExplainError, UsageError
-from striate.explain import Explanation, colour_scale, overlay
+from striate.explain import Explanation, colour_scale
 from striate.explaining import Seen, name_of, seen_as, targets_of
 from striate.files import write_atomic
 from striate.model import Model
@@ -16,7 +16,7 @@ from striate.predictions import Unreadable
 from striate.reading import read_pictures
 from striate.report.explained import Shown, draw_explained, words_of
 from striate.report.words import visible
-from striate.tasks.explain_choices import Choices, choices_of
+from striate.tasks.explain_choices import Choices, choices_of, shown_map, spoken
 from striate.tasks.gallery import enlarged_picture
 from striate.tasks.predict import model_of, named_files
 from striate.tasks.request import ExplainRequest
@@ -117,7 +117,7 @@ def _explain_all(
             before += len(inputs)
             seen = seen_as(answering, inputs, names)
             for method in choices.methods:
-                on_event(StageProgress(f"Explaining by {method}", done, total))
+                on_event(StageProgress("Making the maps", done, total))
                 done += len(inputs)
                 if method in found.refused:
                     continue
@@ -127,7 +127,7 @@ def _explain_all(
                     found.refused[method] = error
                     continue
                 _keep(answering, seen, explained, places, found)
-                on_event(StageProgress(f"Explaining by {method}", done, total))
+                on_event(StageProgress("Making the maps", done, total))
     finally:
         found.unreadable = reading.unreadable
 
@@ -146,10 +146,10 @@ def _keep(
         heat = explained.maps[index].float().numpy()
         shown = Shown(
             picture=photograph,
-            overlay=overlay(photograph, heat),
+            overlay=shown_map(photograph, explained, index),
             scale=colour_scale(signed=bool(heat.min() < 0)),
             signed=bool(heat.min() < 0),
-            method=explained.method,
+            method=spoken(explained),
             target=words_of(entry["target"], entry["answer"], is_number=is_number),
             answer=words_of(predicted, value, is_number=is_number),
             quality=entry["quality"],

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from striate.answering import Answering
 from striate.errors import UsageError, unknown_name
-from striate.explain import METHODS, Explanation
+from striate.explain import METHODS, Explanation, overlay
+from striate.explain.explanation import FAILS, crossed_out
+from striate.explain.pictures import Picture
 from striate.explain.quality import MEASURES
 from striate.explaining import Seen, Target, explain_seen, layer_path
 from striate.tasks.request import ExplainRequest
@@ -96,3 +98,15 @@ def _target(target: str | None, answering: Answering) -> Target:
     if target.isdecimal():
         return int(target)
     raise unknown_name("class", target, answering.classes)
+
+
+def shown_map(picture: Picture, explained: Explanation, index: int) -> Picture:
+    """A map over its picture; crossed out where it fails the randomisation check."""
+    laid = overlay(picture, explained.maps[index].float().numpy())
+    return crossed_out(laid) if explained.fails_randomisation else laid
+
+
+def spoken(explained: Explanation) -> str:
+    """The method as people read it, and whether it fails the randomisation check."""
+    fails = f" – {FAILS}" if explained.fails_randomisation else ""
+    return explained.method.replace("_", " ") + fails

@@ -11,6 +11,7 @@ from striate.data import CanvasStore, Dataset, open_dataset, usable
 from striate.errors import DataError, RunError
 from striate.inference import BATCH_SIZE, network_outputs
 from striate.model import Model
+from striate.report.words import counted
 from striate.tasks.evaluate import bound_by_name
 from striate.tasks.gallery import BANK
 from striate.tasks.loading import store_for
@@ -62,7 +63,8 @@ def judged_data(data: str, run: str, model: Model, on_event: OnEvent) -> Judged:
     dataset = bound_by_name(usable(opened, report), model)
     notes = []
     if excluded := report.counts["found"] - report.counts["used"]:
-        notes.append(f"{excluded:,} files were left out; striate data check {data} says why.")
+        left_out = counted(excluded, "file was", "files were")
+        notes.append(f"{left_out} left out; striate data check {data} says why.")
     hashes = {file.path: file.sha256 for file in report.files}
     test, train = dataset.where("test"), dataset.where("train")
     rows = test if len(test) else np.arange(len(dataset))

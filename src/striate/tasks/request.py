@@ -368,3 +368,25 @@ class ExplainRequest(Request):
 
 
 ExplainRequest.__doc__ = (ExplainRequest.__doc__ or "").format(methods=", ".join(METHODS))
+
+
+class EmbedRequest(Request):
+    """Draw a map of images by what a network makes of them: its features at one layer.
+
+    DATA is given as for train; its labels colour the map, and a folder without classes has a map
+    by answers. Written are embeddings.parquet (path, label, predicted, vector, x, y), map.html, to
+    be opened in a browser, and grid.png. When Ctrl-C comes, embeddings.parquet holds what is done.
+    """
+
+    run: str = argument("Run folder, its name under runs/, or a model file.")
+    data: str = argument("Folder, table, array file, or a built-in name such as digits.")
+    layer: str | None = option(
+        None, "Layer to read, such as stage3; what the last layer is given if unset.", "--tap"
+    )
+    method: Literal["pca", "tsne", "umap"] = option(
+        "tsne", "How vectors become points; umap needs pip install 'striate[explain]'.", "-m"
+    )
+    output_dir: Path = option(Path("embedding"), "Folder to write to.", "-o", "--output")
+    seed: int = option(0, "Fixes the map.", ge=0)
+    batch_size: int = option(64, "Images per batch.", "-b", ge=1)
+    device: str = option("auto", "auto, cpu, cuda, cuda:1, mps …")

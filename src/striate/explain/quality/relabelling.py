@@ -83,11 +83,11 @@ def _epoch(
 ) -> None:
     for module in pupil.modules():
         module.training = True
-    for chosen in torch.randperm(len(labels), generator=generator).split(batch_size):
+    for chosen in torch.split(torch.randperm(len(labels), generator=generator), batch_size):
         batch = chosen.to(labels.device)
         loss = F.cross_entropy(pupil(images[batch]), labels[batch])
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
 
 

@@ -119,7 +119,7 @@ def imputed(image: Tensor, gone: Tensor) -> Tensor:
     diagonal = np.zeros(len(unknown))
     known = np.zeros((len(unknown), len(flat)))
     for here, there, weight in _neighbours(unknown, gone.shape[0], gone.shape[1]):
-        np.add.at(diagonal, here, weight)
+        diagonal[here] += weight
         inside = missing[there]
         rows.append(here[inside])
         columns.append(number[there[inside]])
