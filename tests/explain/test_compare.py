@@ -10,8 +10,13 @@ from torch import nn
 
 from striate.errors import ExplainError, UnknownName, UsageError
 from striate.explain import METHODS, Explanation, class_score, grad_cam, occlusion
-from striate.explain.compare import FAILS, compare
-from striate.explain.quality import class_probability, deletion, parameter_randomisation
+from striate.explain.compare import compare
+from striate.explain.quality import (
+    FAILS,
+    class_probability,
+    deletion,
+    parameter_randomisation,
+)
 
 MEASURES = ("deletion", "road", "randomisation")
 

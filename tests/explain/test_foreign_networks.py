@@ -15,7 +15,7 @@ from zoo.parity import timm_network, torchvision_models, torchvision_network
 
 SIDE, CLASSES = 64, 5
 
-NETWORKS: dict[str, Callable[[], nn.Module]] = {
+NETWORKS: dict[str, Callable[[], nn.Module]] = {  # two in small sizes, or they take minutes
     **{
         name: lambda name=name: torchvision_network(name, num_classes=CLASSES)
         for name in (
@@ -23,10 +23,17 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
             "squeezenet1_1",
             "mobilenet_v3_small",
             "shufflenet_v2_x0_5",
-            "swin_t",
         )
     },
-    "densenet": lambda: torchvision_models().densenet.DenseNet(  # small, or it takes minutes
+    "swin": lambda: torchvision_models().swin_transformer.SwinTransformer(
+        patch_size=[4, 4],
+        embed_dim=24,
+        depths=[2, 2],
+        num_heads=[2, 4],
+        window_size=[4, 4],
+        num_classes=CLASSES,
+    ),
+    "densenet": lambda: torchvision_models().densenet.DenseNet(
         growth_rate=8, block_config=(2, 3, 3, 2), num_init_features=16, num_classes=CLASSES
     ),
     **{

@@ -92,7 +92,7 @@ def untrained() -> nn.Module:
 @pytest.fixture(scope="module")
 def world() -> World:
     network = untrained()
-    images, labels, _ = drawn(768, seed=1)
+    images, labels, _ = drawn(512, seed=1)
     epochs, batch_size = 8, 32
     optimizer = torch.optim.Adam(network.parameters(), 3e-3)
     lots = torch.Generator().manual_seed(2)

@@ -82,3 +82,45 @@ def test_no_classifier_is_said() -> None:
     with pytest.raises(ExplainError, match="features before the answer") as caught:
         classifier_layer(nn.Sequential(nn.Flatten(), nn.ReLU()), torch.randn(2, 1, 4, 4))
     assert caught.value.code == "explain-no-classifier"
+
+
+class Heads(nn.Module):
+    """Attention as vision transformers have it: [N, T, D] -> [N, heads, T, D / heads] -> back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(8)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        heads = tokens.unflatten(2, (2, 8)).transpose(1, 2)
+        return self.norm(heads).transpose(1, 2).flatten(2)
+
+
+class Transformer(nn.Module):
+    def __init__(self, stem: nn.Module) -> None:
+        super().__init__()
+        self.stem, self.attention, self.head = stem, Heads(), nn.Linear(16, 3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        tokens = self.stem(images).flatten(2).transpose(1, 2)
+        return self.head(self.attention(tokens).mean(dim=1))
+
+
+def test_attention_is_no_map() -> None:
+    network = Transformer(nn.Conv2d(1, 16, 4, 4))
+    assert last_spatial_layer(network, torch.randn(1, 1, 28, 28)) == "stem"
+
+
+class ChannelsLast(nn.Module):
+    """Gives [N, h, w, K], as Swin does."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps.permute(0, 2, 3, 1)
+
+
+def test_channels_at_the_end_are_no_width() -> None:
+    network = nn.Sequential(
+        nn.Conv2d(1, 40, 4, 4), ChannelsLast(), nn.LayerNorm(40), nn.Flatten(), nn.LazyLinear(2)
+    )
+    network(torch.zeros(1, 1, 28, 28))
+    assert last_spatial_layer(network, torch.randn(1, 1, 28, 28)) == "0"

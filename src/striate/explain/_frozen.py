@@ -129,14 +129,14 @@ def _fold(network: fx.GraphModule, memory_format: torch.memory_format) -> None:
 def _agree(network: nn.Module, copy: nn.Module, probe: Tensor, gradients: bool) -> bool:
     if not gradients:
         with torch.no_grad():
-            return _close(network(probe.clone()), copy(probe.clone()))
+            return close(network(probe.clone()), copy(probe.clone()))
     answers = [_answer_and_slope(ask, probe) for ask in (network, copy)]
     (answer, slope), (copied_answer, copied_slope) = answers
     if slope is None or copied_slope is None:
         return False
     error = torch.linalg.vector_norm(slope - copied_slope)
     steep = torch.linalg.vector_norm(slope)
-    return _close(answer, copied_answer) and bool(error <= GRADIENTS_DIFFER * steep)
+    return close(answer, copied_answer) and bool(error <= GRADIENTS_DIFFER * steep)
 
 
 def _answer_and_slope(
@@ -153,8 +153,8 @@ def _answer_and_slope(
     return answer, torch.autograd.grad(total, leaf, allow_unused=True)[0]
 
 
-def _close(answer: Tensor, copied: Tensor) -> bool:
-    """False, too, for what is no tensor or not finite."""
+def close(answer: Tensor, copied: Tensor) -> bool:
+    """Whether a copy answers as the network; False for what is no tensor or not finite."""
     if not isinstance(answer, Tensor) or answer.shape != copied.shape:
         return False
     return bool((answer - copied).abs().max() <= ANSWERS_DIFFER * answer.abs().max())

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from striate.errors import ShapeError, UsageError
+from striate.explain._engine import engine
 from striate.explain._frozen import frozen
 from striate.explain._hooks import evaluating, uncompiled
 from striate.explain._score import Score, per_image
@@ -92,12 +93,20 @@ class Asked:
 
 @contextmanager
 def asking(
-    network: nn.Module, images: Tensor, score: Score, batch_size: int, *, gradients: bool = False
+    network: nn.Module,
+    images: Tensor,
+    score: Score,
+    batch_size: int,
+    *,
+    gradients: bool = False,
+    passes: int = 0,
 ) -> Iterator[Asked]:
     """Ask a network about images; it and they stay as they are.
 
     Args:
         gradients: whether the caller will turn them on; here they are off.
+        passes: changed images to ask about, at most, if the caller does no more than run it.
+            Where they are many, an `_engine` is asked, which has no modules to look at.
     Raises:
         ShapeError: images are not [N, C, H, W] of floating-point numbers.
         UsageError: `batch_size` is below 1.
@@ -116,7 +125,11 @@ def asking(
     with torch.inference_mode(False), torch.no_grad():
         own = images.detach().clone(memory_format=_readable(network, images))
         with frozen(network, own, gradients=gradients) as fast:
-            yield Asked(fast, own, score, batch_size)
+            faster = None if gradients else engine(fast, own, passes)
+            if faster:
+                yield Asked(faster, own.contiguous(), score, batch_size)
+            else:
+                yield Asked(fast, own, score, batch_size)
 
 
 def _readable(network: nn.Module, images: Tensor) -> torch.memory_format:

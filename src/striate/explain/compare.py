@@ -11,16 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from striate.errors import StriateError, UsageError, unknown_name
+from striate.errors import ExplainError, StriateError, unknown_name
 from striate.explain._score import Score
 from striate.explain.pictures import overlay
-from striate.explain.quality import MEASURES, Method, Subject, changes, check_measures, judged
+from striate.explain.quality import (
+    FAILS,
+    MEASURES,
+    Method,
+    Subject,
+    changes,
+    check_measures,
+    judged,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FAILS = "FAILS the randomisation check"
 USUAL = ("deletion", "insertion", "road", "randomisation")
 CELL = 2.0  # inches a picture
 RED = "#c1121f"
@@ -113,7 +120,7 @@ class Comparison:
         rows, columns = len(self.pictures), 1 + len(self.compared)
         lines = len(self.measures)
         figure = Figure(
-            figsize=(CELL * columns, (CELL * height / width + 0.18 * lines + 0.1) * rows + 0.5),
+            figsize=(CELL * columns, (CELL * height / width + 0.13 * lines + 0.1) * rows + 0.5),
             layout="constrained",
         )
         axes = figure.subplots(rows, columns, squeeze=False)
@@ -172,12 +179,12 @@ def compare(
         on_progress: called with the number of methods done and of all.
     Raises:
         UnknownName: no method or measure is named so.
-        UsageError: there is no image.
+        ExplainError: there is no image.
     """
     check_measures(measures)
     chosen = _chosen(methods)
     if not len(images):
-        raise UsageError("explain-images", "compare: at least one image is needed, got none.")
+        raise ExplainError("explain-no-images", "compare: no images came.", "Pass at least one.")
     compared: list[Compared] = []
     refused: dict[str, str] = {}
     for done, (name, method) in enumerate(chosen.items()):

@@ -11,10 +11,10 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from striate.explain.pictures import Picture, overlay
+from striate.explain.quality import FAILS as FAILS
 from striate.explain.quality import changes
 
 GAP = 8  # pixels between pictures
-FAILS = "FAILS the randomisation check"
 RED = (193, 18, 31)
 
 

@@ -59,7 +59,8 @@ def kernel_shap(
         raise UsageError(
             "explain-kernel-shap", f"kernel_shap: samples must be at least 2, got {samples}."
         )
-    with asking(network, images, score, batch_size) as asked:
+    passes = samples * len(images)
+    with asking(network, images, score, batch_size, passes=passes) as asked:
         parts = superpixels(asked.images, segments, count)
         sets = [coalitions(c, samples, seed) for c in part_counts(parts)]
         most = 1 + max(len(present) for present, _ in sets)

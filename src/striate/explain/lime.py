@@ -59,7 +59,8 @@ def lime(
             "lime: samples must be at least 2, kernel_width above 0 and ridge at least 0, got "
             f"samples={samples}, kernel_width={kernel_width}, ridge={ridge}.",
         )
-    with asking(network, images, score, batch_size) as asked:
+    passes = samples * len(images)
+    with asking(network, images, score, batch_size, passes=passes) as asked:
         parts = superpixels(asked.images, segments, count)
         present = [drawn(samples, c, seed) for c in part_counts(parts)]
         there = [rows.to(parts.device) for rows in present]

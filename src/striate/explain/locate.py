@@ -45,12 +45,15 @@ def last_spatial_layer(network: nn.Module, images: Tensor) -> str:
     """Name of the last layer whose output is a map: [N, K, h, w] with more than one position.
 
     Where a container ends with such a layer, the container is named. The network itself is not.
+    Four axes alone do not make a map: what lies inside a module that gives tokens [N, T, D] is
+    attention, [N, heads, T, D], and what is larger than the image has its channels last.
     Raises:
         ExplainError: no layer gives a map.
     """
     runs = trace(network, images)
+    tokens = {run.name for run in runs if run.shape is not None and len(run.shape) == 3}
     for run in reversed(runs):
-        if run.name and is_map(run.shape):
+        if run.name and _is_map(run.shape, images) and not tokens & _holders(run.name):
             return run.name
     seen = [f"{run.name} {list(run.shape)}" for run in runs if run.name and run.shape]
     raise ExplainError(
@@ -61,8 +64,16 @@ def last_spatial_layer(network: nn.Module, images: Tensor) -> str:
     )
 
 
-def is_map(shape: tuple[int, ...] | None) -> bool:
-    return shape is not None and len(shape) == 4 and shape[2] * shape[3] > 1
+def _is_map(shape: tuple[int, ...] | None, images: Tensor) -> bool:
+    if shape is None or len(shape) != 4 or shape[2] * shape[3] < 2:
+        return False
+    return shape[2] <= images.shape[2] and shape[3] <= images.shape[3]
+
+
+def _holders(name: str) -> set[str]:
+    """Names of the modules that a module lies in: "blocks.3.attn" in "blocks.3" and "blocks"."""
+    parts = name.split(".")
+    return {".".join(parts[:end]) for end in range(1, len(parts))}
 
 
 def classifier_layer(network: nn.Module, images: Tensor) -> str:

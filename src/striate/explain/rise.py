@@ -49,7 +49,8 @@ def rise(
             "rise: masks and cells must be at least 1 and probability between 0 and 1, got "
             f"masks={masks}, cells={cells}, probability={probability}.",
         )
-    with asking(network, images, score, batch_size) as asked:
+    passes = masks * len(images)
+    with asking(network, images, score, batch_size, passes=passes) as asked:
         height, width = images.shape[2:]
         made = Masks(masks, cells, probability, (height, width), seed)
 

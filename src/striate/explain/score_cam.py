@@ -49,7 +49,8 @@ def score_cam(
         def masks(which: slice, of: slice) -> Tensor:
             return _in_full_range(maps[of, which], images.shape[2:]).transpose(0, 1)
 
-        with asking(network, images, score, batch_size) as questions:
+        passes = count * len(images)
+        with asking(network, images, score, batch_size, passes=passes) as questions:
             scores = questions.masked_scores(
                 masks, count, torch.zeros_like(images)
             ).mT  # [N, count]

@@ -162,10 +162,10 @@ function zoomAt(x, y, factor) {
   redraw();
 }
 function whole() { view = { x: 0.5, y: 0.5, zoom: 1 }; redraw(); }
-function arrange(name) {
+function arrange(name, takes = still.matches ? 0 : 700) {
   layout = name;
   const from = place.map((point) => [...point]), to = name === "grid" ? onGrid : data.points;
-  const began = performance.now(), takes = still.matches ? 0 : 700;
+  const began = performance.now();
   (function move(now) {
     const t = takes ? Math.min(1, Math.max(0, (now - began) / takes)) : 1, ease = t * t * (3 - 2 * t);
     for (let i = 0; i < count; i++) {
@@ -255,7 +255,10 @@ dark.addEventListener("change", () => { makeLegend(); redraw(); });
 addEventListener("resize", redraw);
 sprite.onload = () => {
   const wanted = new URLSearchParams(location.hash.slice(1)); // #grid=1&image=3 opens so
-  if (wanted.get("grid")) document.querySelector("input[value=grid]").click();
+  if (wanted.get("grid")) {
+    document.querySelector("input[value=grid]").checked = true;
+    arrange("grid", 0);
+  }
   if (wanted.get("image")) keep(Math.min(count - 1, Math.max(0, Number(wanted.get("image")) || 0)));
   redraw();
 };

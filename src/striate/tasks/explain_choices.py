@@ -5,6 +5,8 @@ import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from striate.answering import Answering
 from striate.errors import UsageError, unknown_name
 from striate.explain import METHODS, Explanation, overlay
@@ -13,6 +15,8 @@ from striate.explain.pictures import Picture
 from striate.explain.quality import MEASURES
 from striate.explaining import Seen, Target, explain_seen, layer_path
 from striate.tasks.request import ExplainRequest
+
+FULL_COLOUR = 99.0  # percentile of a map's absolute values that has its full colour
 
 
 @dataclass(frozen=True)
@@ -101,8 +105,14 @@ def _target(target: str | None, answering: Answering) -> Target:
 
 
 def shown_map(picture: Picture, explained: Explanation, index: int) -> Picture:
-    """A map over its picture; crossed out where it fails the randomisation check."""
-    laid = overlay(picture, explained.maps[index].float().numpy())
+    """A map over its picture; crossed out where it fails the randomisation check.
+
+    The strongest hundredth of the pixels shares the full colour: in maps of single pixels a few are
+    so strong that nothing else would be seen.
+    """
+    heat = explained.maps[index].float().numpy()
+    most = float(np.percentile(np.abs(heat), FULL_COLOUR))
+    laid = overlay(picture, heat.clip(-most, most) if most > 0 else heat)
     return crossed_out(laid) if explained.fails_randomisation else laid
 
 

@@ -16,6 +16,7 @@ from striate.explain.quality.measures import judged as judged
 from striate.explain.quality.pointing import Boxes as Boxes
 from striate.explain.quality.pointing import pointing_game as pointing_game
 from striate.explain.quality.probability import class_probability as class_probability
+from striate.explain.quality.randomisation import FAILS as FAILS
 from striate.explain.quality.randomisation import Randomisation as Randomisation
 from striate.explain.quality.randomisation import changes as changes
 from striate.explain.quality.randomisation import (

@@ -18,7 +18,7 @@ def checked(maps: Tensor, images: Tensor) -> Tensor:
     if maps.shape != size or not bool(maps.isfinite().all()):
         what = list(maps.shape) if maps.shape != size else "numbers that are not finite"
         raise ShapeError(
-            "quality-maps",
+            "explain-maps",
             f"Maps to be judged must be finite {list(size)}, as their images, got {what}.",
             "Pass what an attribution method gives for the same images.",
         )

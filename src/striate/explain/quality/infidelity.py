@@ -52,7 +52,7 @@ def infidelity(
     check_counts("infidelity", samples=samples)
     if not 0 < side <= 1:
         raise UsageError(
-            "quality-side", f"infidelity: side must be above 0 and at most 1, got {side}."
+            "explain-side", f"infidelity: side must be above 0 and at most 1, got {side}."
         )
     height, width = images.shape[2:]
     gone = squares(samples, max(1, round(side * min(height, width))), height, width, seed)

@@ -32,7 +32,7 @@ def pointing_game(maps: Tensor, boxes: Boxes, *, tolerance: float = 0.0) -> Tens
     """
     if maps.ndim != 3 or len(boxes) != len(maps):
         raise ShapeError(
-            "quality-boxes",
+            "explain-boxes",
             f"pointing_game: maps [N, H, W] and boxes for each are needed, got "
             f"{list(maps.shape)} and boxes for {len(boxes)}.",
             "Pass one tensor [k, 4] for every map.",
@@ -46,7 +46,7 @@ def pointing_game(maps: Tensor, boxes: Boxes, *, tolerance: float = 0.0) -> Tens
 def _hit(heat: Tensor, boxes: Tensor, tolerance: float) -> Tensor:
     if boxes.shape[-1:] != (4,):
         raise ShapeError(
-            "quality-boxes",
+            "explain-boxes",
             f"pointing_game: a box is left, top, right and bottom, got {list(boxes.shape)}.",
             "Pass [k, 4].",
         )

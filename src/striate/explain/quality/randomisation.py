@@ -19,6 +19,7 @@ from striate.explain.locate import trace
 from striate.explain.quality._maps import checked
 from striate.explain.quality.sensitivity import Method
 
+FAILS = "FAILS the randomisation check"
 SAME = 0.5  # rank correlation from which maps of unlike networks count as the same
 
 
@@ -110,13 +111,13 @@ def destroyed(
     order = weighted_from_top(network, images)
     if not order:
         raise ExplainError(
-            "quality-no-weights", "The network has no weights that could be made random."
+            "explain-no-weights", "The network has no weights that could be made random."
         )
     try:
         copy = sharing_copy(network)
     except Exception as error:  # modules of others may hold what cannot be copied
         raise ExplainError(
-            "quality-no-copy",
+            "explain-no-copy",
             f"The network cannot be copied, so its weights cannot be made random: {error}.",
             "Judge its maps by deletion, insertion or road.",
         ) from error

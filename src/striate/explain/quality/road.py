@@ -76,7 +76,7 @@ def road_curves(
     """The scores without each share of the most, and of the least relevant pixels: [N, shares]."""
     if not shares or not all(0 < share < 1 for share in shares):
         raise UsageError(
-            "quality-shares",
+            "explain-shares",
             f"road: shares must be between 0 and 1, got {list(shares)}.",
             "What is filled in needs some pixels that are left.",
         )

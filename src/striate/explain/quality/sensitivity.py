@@ -46,7 +46,7 @@ def max_sensitivity(
     check_counts("max_sensitivity", samples=samples)
     if radius < 0:
         raise UsageError(
-            "quality-radius", f"max_sensitivity: radius must be at least 0, got {radius}."
+            "explain-radius", f"max_sensitivity: radius must be at least 0, got {radius}."
         )
     generator = torch.Generator().manual_seed(seed)
     length = torch.linalg.vector_norm(maps, dim=(1, 2))
