@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from zoo.parity import torchvision_models
+from torchvision_peer import torchvision_models
 
 
 def captum():

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from striate.errors import ExplainError, UnknownName, UsageError
+from striate.errors import ExplainError, UnknownName
 from striate.explain import METHODS, Explanation, class_score, grad_cam, occlusion
 from striate.explain.compare import compare
 from striate.explain.quality import (
@@ -130,7 +130,7 @@ def test_unknown_names_are_refused_before_anything_runs():
         compare(network(), IMAGES, class_score(0), ["gradcam"])
     with pytest.raises(UnknownName, match="deletion"):
         compare(network(), IMAGES, class_score(0), ["grad_cam"], measures=["deletoin"])
-    with pytest.raises(UsageError, match="at least one image"):
+    with pytest.raises(ExplainError, match="no images came"):
         compare(network(), IMAGES[:0], class_score(0), ["grad_cam"])
 
 

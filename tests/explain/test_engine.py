@@ -1,6 +1,8 @@
 """OpenVINO in a network's place: the same answers, and only where it is wanted and trusted."""
 
-import socket
+import os
+import subprocess
+import sys
 from importlib.util import find_spec
 
 import pytest
@@ -54,7 +56,7 @@ def test_an_answer_is_not_overwritten_by_the_next(worth_it) -> None:
 
 
 METHODS = {
-    "score_cam": lambda *asked: score_cam(*asked, batch_size=5),  # 12 masks: the last two alone
+    "score_cam": lambda *asked: score_cam(*asked, layer="third", batch_size=10),  # 12 masks
     "rise": lambda *asked: rise(*asked, masks=23, batch_size=10),
     "lime": lambda *asked: lime(*asked, segments="grid", samples=30, count=6),
     "kernel_shap": lambda *asked: kernel_shap(*asked, segments="grid", samples=30, count=6),
@@ -69,7 +71,7 @@ def test_methods_give_the_same_maps_with_and_without(worth_it, name, monkeypatch
     run = Engine.forward
     monkeypatch.setattr(Engine, "forward", lambda self, x: (runs.append(len(x)), run(self, x))[1])
     fast = METHODS[name](*asked)
-    assert sum(runs) >= 24
+    assert sum(runs) >= 24 and len(set(runs)) > 2, "more than the probes, the last batch smaller"
     runs.clear()
     monkeypatch.setenv("STRIATE_OPENVINO", "0")
     plain = METHODS[name](*asked)
@@ -147,17 +149,23 @@ def test_few_passes_are_not_worth_the_conversion(monkeypatch) -> None:
             assert len(made) == tried
 
 
-def test_nobody_is_told(worth_it, monkeypatch) -> None:
-    """OpenVINO's own `convert_model` reports its use over the network."""
-    network, images = single(reused_relu)
+IMPORTING = """
+import importlib.metadata, pathlib, sys
+assert importlib.metadata.version("openvino_telemetry")
+from striate.explain._engine import unreported
+with unreported():
+    import openvino
+    from openvino.tools import ovc
+print(type(ovc.telemetry).__module__, any(pathlib.Path.home().iterdir()))
+import openvino_telemetry
+"""
 
-    def connect(*_given: object) -> None:
-        raise AssertionError("a connection was opened")
 
-    import openvino_telemetry
-
-    monkeypatch.setattr(socket, "socket", connect)
-    monkeypatch.setattr(openvino_telemetry.Telemetry, "send_event", connect)
-    monkeypatch.setattr(openvino_telemetry.Telemetry, "__init__", connect)
-    with frozen(network, images) as copy:
-        assert engine(copy, images, 9) is not None
+def test_openvino_reports_nothing(worth_it, tmp_path) -> None:
+    """Its import sends word to its makers, and keeps a number for this user in the home folder."""
+    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONWARNINGS": "ignore"}
+    environment.pop("CI", None)  # where it keeps still
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTING], env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["openvino.tools.ovc.telemetry_stub", "False"], done.stderr

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from striate.errors import ExplainError
 from striate.explain import METHODS, class_score
-from zoo.parity import timm_network, torchvision_models, torchvision_network
+from torchvision_peer import torchvision_models
+from zoo.parity import timm_network, torchvision_network
 
 SIDE, CLASSES = 64, 5
 

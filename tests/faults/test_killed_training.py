@@ -1,5 +1,6 @@
 """Killed at any instant, a whole `striate train` goes on and ends bitwise where it would have."""
 
+import os
 import random
 import signal
 import subprocess
@@ -68,6 +69,7 @@ def train_until_killed(
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=subprocess.STDOUT,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},  # as many as this process; bits need that
         )
     try:
         limit = time.monotonic() + PATIENCE

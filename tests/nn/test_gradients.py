@@ -70,6 +70,8 @@ MERGES = [graph.Concatenate(), graph.Add(), graph.Multiply(), graph.Average(), g
 COMPOSED = {
     "AuxiliaryClassifier",
     "AvgPool2dTo",
+    "Cell",
+    "CellChain",
     "Classifier",
     "GraphNetwork",
     "HeadedNetwork",

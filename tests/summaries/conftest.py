@@ -1,9 +1,6 @@
 """Peers of the summary."""
 
 from collections.abc import Callable
-from importlib import import_module
-from importlib.metadata import version
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -11,24 +8,13 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-KEPT = []  # a library of operators lives as long as it is referred to
+from torchvision_peer import torchvision_models
 
 
-@pytest.fixture(scope="session")
-def torchvision_models() -> Any:
-    """The torchvision catalogue; tests that need it are skipped, loudly, where it is absent.
-
-    On a machine without a GPU its wheel from PyPI is built for another torch than ours. All that
-    its networks miss then are two operators, which no classifier calls; they are declared here.
-    """
-    if not find_spec("torchvision"):
-        pytest.skip("TORCHVISION ABSENT: pip install --no-deps torchvision==0.28.0")
-    if not KEPT and torch.version.cuda is None and "+" not in version("torchvision"):
-        library = torch.library.Library("torchvision", "DEF")
-        for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        KEPT.append(library)
-    return import_module("torchvision.models")
+@pytest.fixture(scope="session", name="torchvision_models")
+def the_torchvision_models() -> Any:
+    """The torchvision catalogue; tests that need it are skipped, loudly, where it is absent."""
+    return torchvision_models()
 
 
 class Weightless(TorchFunctionMode):

@@ -93,6 +93,9 @@ def test_a_folder_without_classes_has_a_map_by_answers(trained, pictures, tmp_pa
 
 @pytest.mark.parametrize("stage", ["Embedding the images", "Laying out the map (pca)"])
 def test_an_interruption_keeps_what_is_done(trained, pictures, tmp_path, stage) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so in a shell's background jobs
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
     def press(event) -> None:
         if isinstance(event, StageProgress) and event.stage == stage:
             os.kill(os.getpid(), signal.SIGINT)

@@ -3,7 +3,6 @@
 import os
 import tempfile
 from importlib import import_module
-from importlib.metadata import version
 from importlib.util import find_spec
 
 import pytest
@@ -11,24 +10,7 @@ import torch
 from torch import nn
 
 from striate import zoo
-
-KEPT = []  # a library of operators lives as long as it is referred to
-
-
-def torchvision_models():
-    """torchvision.models, or a loud skip.
-
-    Without a GPU its wheel is built for another torch than ours; two operators that no classifier
-    calls are declared here.
-    """
-    if not find_spec("torchvision"):
-        pytest.skip("TORCHVISION ABSENT: pip install --no-deps torchvision==0.28.0")
-    if not KEPT and torch.version.cuda is None and "+" not in version("torchvision"):
-        library = torch.library.Library("torchvision", "DEF")
-        for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        KEPT.append(library)
-    return import_module("torchvision.models")
+from torchvision_peer import torchvision_models
 
 
 def timm():

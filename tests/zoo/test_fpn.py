@@ -8,7 +8,8 @@ import torch
 from striate import zoo
 from striate.errors import ShapeError
 from striate.zoo import FeaturePyramid
-from zoo.parity import perturb, torchvision_models
+from torchvision_peer import torchvision_models
+from zoo.parity import perturb
 
 
 def peer(pyramid, widths, channels):

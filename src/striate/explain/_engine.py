@@ -1,7 +1,9 @@
 """OpenVINO for methods that ask a network many hundreds of times, where it is installed."""
 
 import os
-from contextlib import suppress
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -28,10 +30,10 @@ class Engine(nn.Module):
 
     def __init__(self, network: fx.GraphModule, probe: Tensor) -> None:
         super().__init__()
-        self.openvino = import_module("openvino")
-        decoders = import_module("openvino.frontend.pytorch.ts_decoder")
+        with unreported():
+            self.openvino = import_module("openvino")
+            decoders = import_module("openvino.frontend.pytorch.ts_decoder")
         reader = self.openvino.frontend.FrontEndManager().load_by_framework("pytorch")
-        # not `convert_model`, which tells OpenVINO's makers that it was called
         decoder = decoders.TorchScriptPythonDecoder(network, example_input=(probe,))
         model = reader.convert(reader.load(decoder))
         model.reshape([-1, *probe.shape[1:]])
@@ -50,6 +52,20 @@ class Engine(nn.Module):
         self.request.infer()
         answers = self.request.get_output_tensor().data.copy()  # its memory is used again
         return torch.from_numpy(answers)
+
+
+@contextmanager
+def unreported() -> Iterator[None]:
+    """OpenVINO reports to its makers when it is first imported, unless its reporter is missing."""
+    reporter = "openvino_telemetry"
+    if reporter in sys.modules:  # the caller imported it, and may go on using it
+        yield
+        return
+    sys.modules[reporter] = None  # type: ignore[assignment]  # "there is no such module"
+    try:
+        yield
+    finally:
+        del sys.modules[reporter]
 
 
 def engine(network: nn.Module, images: Tensor, passes: int) -> Engine | None:
