@@ -71,7 +71,8 @@ def test_methods_give_the_same_maps_with_and_without(worth_it, name, monkeypatch
     run = Engine.forward
     monkeypatch.setattr(Engine, "forward", lambda self, x: (runs.append(len(x)), run(self, x))[1])
     fast = METHODS[name](*asked)
-    assert sum(runs) >= 24 and len(set(runs)) > 2, "more than the probes, the last batch smaller"
+    assert sum(runs) >= 24, "more than the probes"
+    assert len(set(runs)) > 2, "the last batch is smaller"
     runs.clear()
     monkeypatch.setenv("STRIATE_OPENVINO", "0")
     plain = METHODS[name](*asked)
@@ -149,15 +150,16 @@ def test_few_passes_are_not_worth_the_conversion(monkeypatch) -> None:
             assert len(made) == tried
 
 
-IMPORTING = """
-import importlib.metadata, pathlib, sys
-assert importlib.metadata.version("openvino_telemetry")
-from striate.explain._engine import unreported
-with unreported():
-    import openvino
-    from openvino.tools import ovc
-print(type(ovc.telemetry).__module__, any(pathlib.Path.home().iterdir()))
-import openvino_telemetry
+CONVERTING = """
+import pathlib, sys
+import torch
+from torch import fx, nn
+from striate.explain._engine import Engine
+network = fx.symbolic_trace(nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten()).eval())
+Engine(network, torch.ones(1, 3, 4, 4))
+print(type(sys.modules["openvino.tools.ovc"].telemetry).__module__)
+print([path.name for path in pathlib.Path.home().iterdir()])
+import openvino_telemetry  # is there for who wants it
 """
 
 
@@ -166,6 +168,7 @@ def test_openvino_reports_nothing(worth_it, tmp_path) -> None:
     environment = {**os.environ, "HOME": str(tmp_path), "PYTHONWARNINGS": "ignore"}
     environment.pop("CI", None)  # where it keeps still
     done = subprocess.run(
-        [sys.executable, "-c", IMPORTING], env=environment, capture_output=True, text=True
+        [sys.executable, "-c", CONVERTING], env=environment, capture_output=True, text=True
     )
-    assert done.stdout.split() == ["openvino.tools.ovc.telemetry_stub", "False"], done.stderr
+    assert done.stdout.split() == ["openvino.tools.ovc.telemetry_stub", "[]"], done.stderr
+    assert not done.returncode, done.stderr
