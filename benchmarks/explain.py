@@ -43,7 +43,7 @@ def main(rows: list[str] | None = None, images: int | None = None) -> None:
         row, usual = ROWS[name]
         count = images or usual
         contestants = row(network(), pictures(count))
-        assert_equal(contestants)
+        assert_equal(contestants, 1e-2 if name == "integrated_gradients" else 1e-4)
         title = f"{name}, {count} image{'s' if count > 1 else ''}"
         compare(title, contestants, runs=RUNS)
         for contestant in contestants:
@@ -66,12 +66,17 @@ def pictures(count: int) -> Tensor:
     return torch.randn(count, 3, 224, 224, generator=torch.Generator().manual_seed(1))
 
 
-def assert_equal(contestants: Contestants) -> None:
-    """To 1e-4 of each image's range, the range brought to 0..1 as pytorch-grad-cam does."""
+def assert_equal(contestants: Contestants, tolerance: float) -> None:
+    """Of each image's range, the range brought to 0..1 as pytorch-grad-cam does.
+
+    Sums of gradients in float32 differ by more than answers do: rounding turns a ReLU at its kink,
+    and captum differs as much from itself in another memory layout. In float64 they are equal to
+    1e-5 (`tests/explain/test_gradients.py`).
+    """
     ours, *others = (scaled(contestant()) for contestant in contestants.values())
     for name, theirs in zip(list(contestants)[1:], others, strict=True):
         difference = (ours - theirs).abs().max().item()
-        if difference > 1e-4:
+        if difference > tolerance:
             raise SystemExit(f"{name} answers otherwise: by {difference:.2g} of the range")
 
 
