@@ -11,6 +11,7 @@ import striate as st
 from striate import zoo
 from striate.errors import FileError, UnknownName, UsageError
 from striate.zoo import pretrained as module
+from torchvision_peer import torchvision_models
 
 NAME = "squeezenet1_1"
 
@@ -136,3 +137,23 @@ def test_every_published_set_is_of_an_architecture_of_ours():
         assert weights.preprocessing.size[0] >= spec.smallest
     keys = [(weights.name, weights.source) for weights in zoo.WEIGHTS]
     assert len(set(keys)) == len(keys)
+
+
+OURS_OF = {"alexnet_one_column": "alexnet", "googlenet_bn": "googlenet"}
+REDONE = {"googlenet", "inception_v3"}  # their networks bring images to -1..1 themselves
+
+
+@pytest.mark.parametrize("weights", [w for w in zoo.WEIGHTS if w.source == "torchvision"])
+def test_what_torchvision_says_of_its_weights(weights):
+    name = OURS_OF.get(weights.name, weights.name)
+    theirs = torchvision_models().get_model_weights(name).IMAGENET1K_V1
+    how = theirs.transforms()
+    found = theirs.meta["_metrics"]["ImageNet-1K"]
+    assert weights.url == theirs.url
+    assert (weights.top1, weights.top5) == pytest.approx(
+        (found["acc@1"], found["acc@5"]), abs=0.006
+    )
+    assert ([weights.size], [weights.canvas]) == (how.crop_size, how.resize_size)
+    assert weights.preprocessing.interpolation == how.interpolation.value
+    scale = ((0.5,) * 3, (0.5,) * 3) if name in REDONE else (tuple(how.mean), tuple(how.std))
+    assert (weights.preprocessing.mean, weights.preprocessing.std) == scale

@@ -4,7 +4,7 @@ The digits of a checksum are those that the publisher gives, all of them or the 
 accuracies are the publisher's too, on the ILSVRC 2012 validation set, one central crop.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from striate.data import Preprocessing
 from striate.errors import UsageError, unknown_name
@@ -62,89 +62,140 @@ class PublishedWeights:
         )
 
 
-def _torchvision(name: str, stem: str, digits: str, top1: float, top5: float) -> PublishedWeights:
+def _torchvision(
+    name: str,
+    stem: str,
+    digits: str,
+    top1: float,
+    top5: float,
+    *,
+    size: int = 224,
+    canvas: int = 256,
+    bicubic: bool = False,
+    scale: tuple[tuple[float, ...], tuple[float, ...]] = IMAGENET,
+) -> PublishedWeights:
     """Their file names end in the first digits of the SHA-256."""
     url = f"{TORCHVISION}{stem}-{digits}.pth"
-    return PublishedWeights(name, "torchvision", url, f"sha256:{digits}", top1, top5)
+    digest = f"sha256:{digits}"
+    return PublishedWeights(
+        name, "torchvision", url, digest, top1, top5, size, canvas, bicubic, scale
+    )
 
 
-_PLAIN = (  # our name, theirs, first digits of the SHA-256, top-1, top-5
-    ("alexnet_one_column", "alexnet-owt", "7be5be79", 56.52, 79.07),
-    ("vgg11", "vgg11", "8a719046", 69.02, 88.63),
-    ("vgg11_bn", "vgg11_bn", "6002323d", 70.37, 89.81),
-    ("vgg13", "vgg13", "19584684", 69.93, 89.25),
-    ("vgg13_bn", "vgg13_bn", "abd245e5", 71.59, 90.37),
-    ("vgg16", "vgg16", "397923af", 71.59, 90.38),
-    ("vgg16_bn", "vgg16_bn", "6c64b313", 73.36, 91.52),
-    ("vgg19", "vgg19", "dcbb9e9d", 72.38, 90.88),
-    ("vgg19_bn", "vgg19_bn", "c79401a0", 74.22, 91.84),
-    ("resnet18", "resnet18", "f37072fd", 69.76, 89.08),
-    ("resnet34", "resnet34", "b627a593", 73.31, 91.42),
-    ("resnet50", "resnet50", "0676ba61", 76.13, 92.86),
-    ("resnet101", "resnet101", "63fe2227", 77.37, 93.55),
-    ("resnet152", "resnet152", "394f9c45", 78.31, 94.05),
-    ("resnext50_32x4d", "resnext50_32x4d", "7cdf4587", 77.62, 93.70),
-    ("resnext101_32x8d", "resnext101_32x8d", "8ba56ff5", 79.31, 94.53),
-    ("densenet121", "densenet121", "a639ec97", 74.43, 91.97),
-    ("densenet169", "densenet169", "b2777c0a", 75.60, 92.81),
-    ("densenet201", "densenet201", "c1103571", 76.90, 93.37),
-    ("densenet161", "densenet161", "8d451a50", 77.14, 93.56),
-    ("squeezenet1_0", "squeezenet1_0", "b66bff10", 58.09, 80.42),
-    ("squeezenet1_1", "squeezenet1_1", "b8a52dc0", 58.18, 80.62),
-    ("mobilenet_v2", "mobilenet_v2", "b0353104", 71.88, 90.29),
-    ("mobilenet_v3_large", "mobilenet_v3_large", "8738ca79", 74.04, 91.34),
-    ("mobilenet_v3_small", "mobilenet_v3_small", "047dcff4", 67.67, 87.40),
-    ("efficientnet_b0", "efficientnet_b0_rwightman", "7f5810bc", 77.69, 93.53),
-)
 WEIGHTS: tuple[PublishedWeights, ...] = (
-    *(_torchvision(*row) for row in _PLAIN),
-    replace(_torchvision("googlenet_bn", "googlenet", "1378be20", 69.78, 89.53), scale=HALF),
-    replace(
-        _torchvision("inception_v3", "inception_v3_google", "0cc3c7bd", 77.29, 93.45),
+    # our name, theirs, first digits of the SHA-256, top-1, top-5
+    _torchvision("alexnet_one_column", "alexnet-owt", "7be5be79", 56.52, 79.07),
+    _torchvision("vgg11", "vgg11", "8a719046", 69.02, 88.63),
+    _torchvision("vgg11_bn", "vgg11_bn", "6002323d", 70.37, 89.81),
+    _torchvision("vgg13", "vgg13", "19584684", 69.93, 89.25),
+    _torchvision("vgg13_bn", "vgg13_bn", "abd245e5", 71.59, 90.37),
+    _torchvision("vgg16", "vgg16", "397923af", 71.59, 90.38),
+    _torchvision("vgg16_bn", "vgg16_bn", "6c64b313", 73.36, 91.52),
+    _torchvision("vgg19", "vgg19", "dcbb9e9d", 72.38, 90.88),
+    _torchvision("vgg19_bn", "vgg19_bn", "c79401a0", 74.22, 91.84),
+    _torchvision("resnet18", "resnet18", "f37072fd", 69.76, 89.08),
+    _torchvision("resnet34", "resnet34", "b627a593", 73.31, 91.42),
+    _torchvision("resnet50", "resnet50", "0676ba61", 76.13, 92.86),
+    _torchvision("resnet101", "resnet101", "63fe2227", 77.37, 93.55),
+    _torchvision("resnet152", "resnet152", "394f9c45", 78.31, 94.05),
+    _torchvision("resnext50_32x4d", "resnext50_32x4d", "7cdf4587", 77.62, 93.70),
+    _torchvision("resnext101_32x8d", "resnext101_32x8d", "8ba56ff5", 79.31, 94.53),
+    _torchvision("densenet121", "densenet121", "a639ec97", 74.43, 91.97),
+    _torchvision("densenet169", "densenet169", "b2777c0a", 75.60, 92.81),
+    _torchvision("densenet201", "densenet201", "c1103571", 76.90, 93.37),
+    _torchvision("densenet161", "densenet161", "8d451a50", 77.14, 93.56),
+    _torchvision("squeezenet1_0", "squeezenet1_0", "b66bff10", 58.09, 80.42),
+    _torchvision("squeezenet1_1", "squeezenet1_1", "b8a52dc0", 58.18, 80.62),
+    _torchvision("mobilenet_v2", "mobilenet_v2", "b0353104", 71.88, 90.29),
+    _torchvision("mobilenet_v3_large", "mobilenet_v3_large", "8738ca79", 74.04, 91.34),
+    _torchvision("mobilenet_v3_small", "mobilenet_v3_small", "047dcff4", 67.67, 87.40),
+    _torchvision("googlenet_bn", "googlenet", "1378be20", 69.78, 89.53, scale=HALF),
+    _torchvision(
+        "inception_v3",
+        "inception_v3_google",
+        "0cc3c7bd",
+        77.29,
+        93.45,
         size=299,
         canvas=342,
         scale=HALF,
     ),
-    replace(
-        _torchvision("efficientnet_b1", "efficientnet_b1_rwightman", "bac287d4", 78.64, 94.19),
-        size=240,
+    _torchvision(
+        "efficientnet_b0", "efficientnet_b0_rwightman", "7f5810bc", 77.69, 93.53, bicubic=True
     ),
-    replace(
-        _torchvision("efficientnet_b2", "efficientnet_b2_rwightman", "c35c1473", 80.61, 95.31),
+    _torchvision(
+        "efficientnet_b1",
+        "efficientnet_b1_rwightman",
+        "bac287d4",
+        78.64,
+        94.19,
+        size=240,
+        bicubic=True,
+    ),
+    _torchvision(
+        "efficientnet_b2",
+        "efficientnet_b2_rwightman",
+        "c35c1473",
+        80.61,
+        95.31,
         size=288,
         canvas=288,
+        bicubic=True,
     ),
-    replace(
-        _torchvision("efficientnet_b3", "efficientnet_b3_rwightman", "b3899882", 82.01, 96.05),
+    _torchvision(
+        "efficientnet_b3",
+        "efficientnet_b3_rwightman",
+        "b3899882",
+        82.01,
+        96.05,
         size=300,
         canvas=320,
+        bicubic=True,
     ),
-    replace(
-        _torchvision("efficientnet_b4", "efficientnet_b4_rwightman", "23ab8bcd", 83.38, 96.59),
+    _torchvision(
+        "efficientnet_b4",
+        "efficientnet_b4_rwightman",
+        "23ab8bcd",
+        83.38,
+        96.59,
         size=380,
         canvas=384,
+        bicubic=True,
     ),
-    replace(
-        _torchvision("efficientnet_b5", "efficientnet_b5_lukemelas", "1a07897c", 83.44, 96.63),
+    _torchvision(
+        "efficientnet_b5",
+        "efficientnet_b5_lukemelas",
+        "1a07897c",
+        83.44,
+        96.63,
         size=456,
         canvas=456,
+        bicubic=True,
     ),
-    replace(
-        _torchvision("efficientnet_b6", "efficientnet_b6_lukemelas", "24a108a5", 84.01, 96.92),
+    _torchvision(
+        "efficientnet_b6",
+        "efficientnet_b6_lukemelas",
+        "24a108a5",
+        84.01,
+        96.92,
         size=528,
         canvas=528,
+        bicubic=True,
     ),
-    replace(
-        _torchvision("efficientnet_b7", "efficientnet_b7_lukemelas", "c5b4e57e", 84.12, 96.91),
+    _torchvision(
+        "efficientnet_b7",
+        "efficientnet_b7_lukemelas",
+        "c5b4e57e",
+        84.12,
+        96.91,
         size=600,
         canvas=600,
+        bicubic=True,
     ),
-    replace(
-        _torchvision("efficientnet_v2_s", "efficientnet_v2_s", "dd5fe13b", 84.23, 96.88),
-        size=384,
-        canvas=384,
+    _torchvision(
+        "efficientnet_v2_s", "efficientnet_v2_s", "dd5fe13b", 84.23, 96.88, size=384, canvas=384
     ),
-    replace(_torchvision("convnext_tiny", "convnext_tiny", "983f1562", 82.52, 96.15), canvas=236),
+    _torchvision("convnext_tiny", "convnext_tiny", "983f1562", 82.52, 96.15, canvas=236),
     *(
         PublishedWeights(name, "timm", TIMM + path, f"sha256:{path[-12:-4]}", top1, top5)
         for name, path, top1, top5 in (
