@@ -9,6 +9,7 @@ from torch import nn
 import striate as st
 from striate.errors import DataError, UnknownName, UsageError
 from striate.explain import class_score, grad_cam
+from striate.explaining import layer_path
 
 
 @pytest.fixture
@@ -59,6 +60,17 @@ def test_options_and_layer_reach_the_method(model, pixels):
     assert explained.options == {"layer": "0"}
     assert not torch.equal(explained.maps, model.explain(pixels, target=0, layer="1").maps)
     assert explained.seconds > 0
+
+
+@pytest.mark.parametrize("layer", ["stage2", "layer2", "features.stage2"])
+def test_a_layer_of_the_zoo_is_found_by_its_name_its_other_name_and_its_path(layer):
+    assert layer_path(st.zoo.create("striatenet"), layer) == "features.stage2"
+
+
+@pytest.mark.parametrize("layer", ["", "stage9"])
+def test_a_layer_that_the_zoo_does_not_know_is_named(layer):
+    with pytest.raises(UnknownName, match=f"No layer is named '{layer}'"):
+        layer_path(st.zoo.create("striatenet"), layer)
 
 
 def test_pictures_are_drawn_and_saved(model, pixels, tmp_path):

@@ -16,7 +16,8 @@ SOURCE = Path(striate.__file__).parent
 PUBLIC = [
     "Estimate", "Model", "Predictions", "Preprocessing", "Run", "Sequential", "StriateError",
     "StriateWarning", "byhand", "compare", "convolutionalise", "draw", "evaluate", "explain",
-    "filters", "layers", "load", "losses", "open_run", "optimizers", "summary", "train", "zoo",
+    "filters", "layers", "load", "losses", "open_run", "optimizers", "summary", "train",
+    "transfer", "zoo",
 ]  # fmt: skip
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from striate.tasks.run import Run as Run
     from striate.tasks.run import open_run as open_run
     from striate.tasks.train import train as train
+    from striate.tasks.transfer import transfer as transfer
 
 __version__ = "0.1.0"
 
@@ -57,6 +58,7 @@ _PLACES = {  # public name -> module that holds it; "" is a module of that name
     "Run": "tasks.run",
     "open_run": "tasks.run",
     "train": "tasks.train",
+    "transfer": "tasks.transfer",
 }
 __all__ = sorted(_PLACES)
 

@@ -11,10 +11,10 @@ from torch import nn
 
 from striate.data import Preprocessing
 from striate.ends import Ends
-from striate.errors import DataError, UsageError
+from striate.errors import UsageError
 from striate.inference import BATCH_SIZE, network_outputs, probabilities
 from striate.predictions import Predictions, Task
-from striate.reading import read_pictures
+from striate.reading import needed_preprocessing, read_pictures
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,8 @@ class Answering:
         Raises:
             DataError: no file was found; or there is no preprocessing to read files with.
         """
-        if self.preprocessing is None:
-            raise DataError(
-                "model-no-preprocessing",
-                "This model was trained on arrays and does not know how to read a picture.",
-                "Give it one: model.preprocessing = st.Preprocessing(size=…, channels=…).",
-            )
-        reading = read_pictures(pictures, self.preprocessing, batch_size, on_progress)
+        preprocessing = needed_preprocessing(self.preprocessing)
+        reading = read_pictures(pictures, preprocessing, batch_size, on_progress)
         values = self.values(network_outputs(self.network, reading.batches()))
         classes = self.classes or tuple(map(str, range(values.shape[1] if values.ndim == 2 else 0)))
         return Predictions(self.tasks[0], classes, reading.ids, values, reading.unreadable)

@@ -10,7 +10,8 @@ from torch import nn
 from striate import layers, zoo
 from striate.errors import FileError, UsageError
 from striate.layers import Symbolic
-from striate.nn import GraphNetwork
+from striate.nn import GraphNetwork, HeadedNetwork
+from striate.nn.feature_heads import head_from_json, head_of, put_head
 from striate.training import channels_last
 
 
@@ -50,7 +51,7 @@ def architecture_card(network: nn.Module) -> dict[str, Any]:
     """The layers of a graph, the name and arguments of a network of the zoo, or a class's name.
 
     A network that was changed since it was made counts as foreign: what the card would build must
-    take the same weights.
+    take the same weights. A network of the zoo that answers by a feature head says so under "head".
     """
     if isinstance(network, GraphNetwork) and network.described:
         with torch.device("meta"):
@@ -59,10 +60,12 @@ def architecture_card(network: nn.Module) -> dict[str, Any]:
             return {"kind": "graph", **network.described}
     made = getattr(network, "made_by", None)
     if made is not None:
+        head = head_of(network)
+        card = {"kind": "zoo", **made, **({} if head is None else {"head": head.to_json()})}
         with torch.device("meta"):
-            twin = zoo.create(**made)
+            twin = _of_the_zoo(card)
         if _shapes(twin) == _shapes(network):
-            return {"kind": "zoo", **made}
+            return card
     return {"kind": "foreign", "class": type(network).__name__}
 
 
@@ -75,13 +78,20 @@ def rebuild(card: Mapping[str, Any], file: Path) -> nn.Module:
     if card["kind"] == "graph":
         return layers.graph_from_json(card).build()
     if card["kind"] == "zoo":
-        return zoo.create(**{key: value for key, value in card.items() if key != "kind"})
+        return _of_the_zoo(card)
     raise FileError(
         "model-needs-network",
         f"{file} holds the weights of a network of your own, {card.get('class')}; "
         "model files hold no code.",
         f"Build it and pass it: st.load({str(file)!r}, network={card.get('class')}(…))",
     )
+
+
+def _of_the_zoo(card: Mapping[str, Any]) -> HeadedNetwork:
+    network = zoo.create(**{key: card[key] for key in card if key not in ("kind", "head")})
+    if "head" in card:
+        put_head(network, head_from_json(card["head"]))
+    return network
 
 
 def _shapes(network: nn.Module) -> dict[str, torch.Size]:

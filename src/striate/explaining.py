@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,12 +14,12 @@ from torch import Tensor, nn
 
 from striate.answering import Answering
 from striate.arrays import holds_arrays
-from striate.errors import DataError, UsageError, unknown_name
+from striate.errors import DataError, UnknownName, UsageError, unknown_name
 from striate.explain import METHODS, Explanation, Score, class_score
 from striate.explain.quality import Subject, check_measures, class_probability, judged
 from striate.inference import BATCH_SIZE, device_of, network_outputs
 from striate.nn import HeadedNetwork
-from striate.reading import read_pictures
+from striate.reading import needed_preprocessing, read_pictures
 
 Target = str | int | Sequence[str | int] | None
 
@@ -121,8 +122,10 @@ def layer_path(network: nn.Module, layer: str) -> str:
     """
     taps = network.taps() if isinstance(network, HeadedNetwork) else {}
     paths = [path for path, _ in network.named_modules() if path]
-    if layer in taps or layer in paths:
-        return taps.get(layer, layer)
+    with suppress(UnknownName):
+        path = network.tap(layer) if isinstance(network, HeadedNetwork) else layer
+        if path in paths:
+            return path
     raise unknown_name("layer", layer, [*taps, *paths])
 
 
@@ -229,13 +232,7 @@ def _number(answering: Answering, target: str | int, values: NDArray[Any]) -> in
 
 
 def _read(answering: Answering, images: Any) -> tuple[Tensor, tuple[str, ...]]:
-    if answering.preprocessing is None:
-        raise DataError(
-            "model-no-preprocessing",
-            "This model was trained on arrays and does not know how to read a picture.",
-            "Give it one: model.preprocessing = st.Preprocessing(size=…, channels=…).",
-        )
-    reading = read_pictures(images, answering.preprocessing, BATCH_SIZE)
+    reading = read_pictures(images, needed_preprocessing(answering.preprocessing), BATCH_SIZE)
     batches = list(reading.batches())
     if not batches:
         refused = reading.unreadable[0]

@@ -82,6 +82,21 @@ class Reading:
         return self.preprocessing.normalise(self.preprocessing.centre(stacked))
 
 
+def needed_preprocessing(preprocessing: Preprocessing | None) -> Preprocessing:
+    """How a model reads pictures.
+
+    Raises:
+        DataError: it was trained on arrays and does not know.
+    """
+    if preprocessing is None:
+        raise DataError(
+            "model-no-preprocessing",
+            "This model was trained on arrays and does not know how to read a picture.",
+            "Give it one: model.preprocessing = st.Preprocessing(size=…, channels=…).",
+        )
+    return preprocessing
+
+
 def read_pictures(
     pictures: Any,
     preprocessing: Preprocessing,

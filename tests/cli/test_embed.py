@@ -16,6 +16,14 @@ def test_embed_writes_three_files_and_says_where(trained, pictures, tmp_path, mo
     for name in ("embeddings.parquet", "map.html", "grid.png"):
         assert (tmp_path / "out" / name).stat().st_size > 1000
 
+    photograph = str(pictures / "blue" / "003.png")
+    assert run([*asked, "--like", photograph, "--top", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    place = lines.index(f"{photograph} is most like")
+    assert lines[place + 1] == "  0.0000  blue/003.png  blue"
+    assert lines[place + 2].startswith("  0.")
+    assert lines[place + 3] == ""
+
     assert run([*asked, "--json", "--quiet", "--layer", "stem"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["files"]["grid"] == "embedding/grid.png"

@@ -7,23 +7,25 @@ import time
 import pytest
 
 from striate.cli import run
+from striate.tasks.explain_request import ExplainRequest
 from striate.tasks.request import (
     CompareRequest,
     DataCheckRequest,
     DataSplitRequest,
     EvaluateRequest,
-    ExplainRequest,
     FilterRequest,
     PredictRequest,
     SummaryRequest,
     TrainRequest,
 )
+from striate.tasks.transfer_request import TransferRequest
 
 VERBS = {
     "train": TrainRequest,
     "evaluate": EvaluateRequest,
     "predict": PredictRequest,
     "explain": ExplainRequest,
+    "transfer": TransferRequest,
     "compare": CompareRequest,
     "filter": FilterRequest,
     "summary": SummaryRequest,
@@ -53,6 +55,8 @@ def test_every_field_of_the_request_is_in_the_help(verb, capsys):
     assert said.startswith(f"Usage: striate {verb} ")
     for name, field in VERBS[verb].model_fields.items():
         extra = field.json_schema_extra
+        if extra.get("hidden"):
+            continue
         shown = name.upper() if extra.get("positional") else f"--{name.replace('_', '-')}"
         assert shown in said, name
         for flag in extra.get("flags", ()):

@@ -15,7 +15,7 @@ def _elsewhere(tmp_path, monkeypatch):
 
 
 MISTAKES = [  # arguments, exit code, words of the message
-    ("trian digits", 2, "No command is named 'trian'.\nDid you mean 'train'?"),
+    ("trian digits", 2, "No command is named 'trian'.\nDid you mean 'train'"),
     ("data chekc x", 2, "No command is named 'chekc'.\nDid you mean 'check'?"),
     ("xyz", 2, "No command is named 'xyz'.\nKnown: compare, data, embed, evaluate, "),
     ("train", 2, "DATA is missing.\nUsage: striate train DATA [KEY=VALUE…] [OPTIONS]"),

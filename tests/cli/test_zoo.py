@@ -1,6 +1,7 @@
 """`striate zoo`."""
 
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -116,3 +117,19 @@ def test_offline_says_which_file_to_put_where(capsys, monkeypatch, tmp_path):
     error = capsys.readouterr().err
     assert f"put it here: {tmp_path / 'zoo' / 'downloads' / 'resnet18.pth'}" in error
     assert "[zoo-offline]" in error
+
+
+def test_what_is_fetched_is_told_as_it_comes(capsys, monkeypatch, tmp_path):
+    def fetch(name, source, *, on_progress):
+        on_progress(1, None)  # a server that does not say how much it has
+        for here in (1 << 20, 2_300_000):
+            on_progress(here, 2_300_000)
+        return tmp_path / f"{name}.safetensors"
+
+    monkeypatch.setattr("striate.zoo.pull", fetch)
+    assert run(["zoo", "pull", "resnet18"]) == 0
+    told = capsys.readouterr()
+    assert re.fullmatch(r"Fetching the weights \(MB\): 3 in .*\n", told.err)
+    assert f"Next: striate predict {tmp_path / 'resnet18.safetensors'} FILES…" in told.out
+    assert run(["zoo", "pull", "resnet18", "--quiet"]) == 0
+    assert capsys.readouterr().err == ""

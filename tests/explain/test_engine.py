@@ -14,6 +14,7 @@ from striate.explain import _engine, class_score, kernel_shap, lime, rise, score
 from striate.explain._engine import FEWEST, WORTH, Engine, engine
 from striate.explain._frozen import frozen
 from striate.explain._perturbed import asking
+from striate.explain.quality import deletion, infidelity
 
 
 @pytest.fixture
@@ -60,7 +61,15 @@ METHODS = {
     "rise": lambda *asked: rise(*asked, masks=23, batch_size=10),
     "lime": lambda *asked: lime(*asked, segments="grid", samples=30, count=6),
     "kernel_shap": lambda *asked: kernel_shap(*asked, segments="grid", samples=30, count=6),
+    "deletion": lambda *asked: deletion(*asked, signed_maps(asked[1]), steps=22, batch_size=10),
+    "infidelity": lambda *asked: infidelity(
+        *asked, signed_maps(asked[1]), samples=23, scaled=False, batch_size=10
+    ),
 }
+
+
+def signed_maps(images: Tensor) -> Tensor:
+    return images.sum(dim=1)
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -79,6 +79,41 @@ def test_modes_come_back_when_interrupted() -> None:
     assert all(module.training for module in network.modules())
 
 
+class Rectifying(nn.Module):
+    """A ReLU before a pooling, one whose input is read again, and one after a sum."""
+
+    def __init__(self, pooling: nn.Module) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 1)
+        self.pooling, self.act = pooling, nn.ReLU()
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.pooling(self.act(self.first(images)))
+        sharp = self.second(maps)
+        both = self.act(sharp) - 0.3 * sharp
+        return torch.relu(both + maps).mean(dim=(2, 3))
+
+
+@pytest.mark.parametrize("pooling", [nn.MaxPool2d(3, 2, 1), nn.MaxPool2d(2, ceil_mode=True)])
+def test_pooling_comes_before_its_relu_and_what_is_read_again_is_not_overwritten(pooling) -> None:
+    torch.manual_seed(3)
+    network, images = settled(Rectifying(pooling)), signed_images(7, 4)
+    with frozen(network, images, gradients=True) as copy:
+        called = [str(node.target) for node in copy.graph.nodes]
+        assert called.index("pooling") < called.index("relu_")
+        assert called.count("relu_") == 2, "the ReLU between stays, its input is subtracted"
+        torch.testing.assert_close(copy(images), network(images))
+        torch.testing.assert_close(gradient(copy, images), gradient(network, images))
+
+
+def test_an_average_pooling_stays_behind_its_relu() -> None:
+    network, images = settled(Rectifying(nn.AvgPool2d(2))), signed_images(8, 4)
+    with frozen(network, images, gradients=True) as copy:
+        called = [str(node.target) for node in copy.graph.nodes]
+        assert called.index("relu_") < called.index("pooling")
+        torch.testing.assert_close(copy(images), network(images))
+
+
 def test_one_convolution_with_two_norms_is_folded_into_each() -> None:
     class Shared(nn.Module):
         def __init__(self) -> None:

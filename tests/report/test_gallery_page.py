@@ -20,6 +20,7 @@ def make_case(true: str, predicted: str) -> dict[str, Any]:
         "picture": "p",
         "maps": [{"method": "grad_cam", "picture": "m", "target": predicted}],
         "neighbours": [{"id": "cats/b", "class": "cats", "distance": 0.2, "picture": "n"}],
+        "near_pixels": [{"id": "birds/c", "class": "birds", "distance": 9.5, "picture": "n"}],
     }
 
 
@@ -79,6 +80,9 @@ def test_pictures_say_what_they_are() -> None:
     assert "what speaks for other by grad cam" in said
     assert all(said)
     assert "cats taken for other, 87.5" in seen.text
+    assert seen.text.count("nearest for the network, in training") == 2
+    assert seen.text.count("nearest by pixels, in training") == 2
+    assert "image birds/c: birds" in said
 
 
 def test_a_common_place_is_said_first_and_at_its_class() -> None:

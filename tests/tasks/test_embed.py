@@ -1,7 +1,9 @@
 """Embedding a data set: the table holds what the network makes of it, the map shows all of it."""
 
+import json
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -13,7 +15,7 @@ from small_pictures import COLOURS, EACH
 from striate.errors import DataError, UnknownName
 from striate.explain import embeddings
 from striate.tasks.embed import carry_out, embed
-from striate.tasks.request import EmbedRequest
+from striate.tasks.explain_request import EmbedRequest
 from striate.training import Notice, StageProgress
 
 COUNT = len(COLOURS) * EACH
@@ -116,3 +118,45 @@ def test_from_python_with_few_images_on_the_page(trained, pictures, tmp_path, mo
     assert pq.read_table(tmp_path / "embeddings.parquet").num_rows == COUNT
     assert f"10 images of {COUNT}" in (tmp_path / "map.html").read_text()
     assert found.to_json()["images"] == COUNT
+
+
+def test_the_images_most_like_a_photograph(trained, pictures, tmp_path) -> None:
+    asked = tmp_path / "photographs"
+    asked.mkdir()
+    for name in ("blue/003.png", "red/001.png"):
+        with Image.open(pictures / name) as image:
+            image.save(asked / name.replace("/", "-"))
+    (asked / "words.png").write_text("words")
+    events = []
+    found = carry_out(
+        ask(trained, pictures, tmp_path / "out", like=asked, top=3), on_event=events.append
+    )
+    assert [Path(each.image).name for each in found.alike] == ["blue-003.png", "red-001.png"]
+    table = pq.read_table(tmp_path / "out" / "embeddings.parquet")
+    vectors = np.stack(table["vector"].to_numpy())
+    for each, own in zip(found.alike, ("blue/003.png", "red/001.png"), strict=True):
+        assert each.neighbours[0].path == own
+        assert each.neighbours[0].distance == pytest.approx(0, abs=1e-5)
+        row = table["path"].to_pylist().index(own)
+        norms = np.linalg.norm(vectors, axis=1)
+        distances = 1 - vectors @ vectors[row] / (norms * norms[row])
+        near = [neighbour.distance for neighbour in each.neighbours]
+        np.testing.assert_allclose(near, np.sort(distances)[:3], atol=1e-5)
+        assert [n.path.split("/")[0] for n in each.neighbours] == [n.label for n in each.neighbours]
+    kept = json.loads((tmp_path / "out" / "neighbours.json").read_text())
+    assert kept["images"] == json.loads(json.dumps(found.to_json()["alike"]))
+    assert kept["images"][0]["neighbours"][0]["path"] == "blue/003.png"
+    with Image.open(tmp_path / "out" / "neighbours.png") as picture:
+        assert picture.size == (4 * 118 + 30, 2 * 118 + 6)
+    assert {"alike json", "alike png", "map"} <= set(found.places)
+    assert [e.sentence for e in events if isinstance(e, Notice)].count(
+        "1 image left out: not readable."
+    ) == 2  # one of the data, one of the photographs
+
+
+def test_photographs_that_are_not_there_are_told_before_anything_is_done(
+    trained, pictures, tmp_path
+) -> None:
+    with pytest.raises(DataError, match="no image in"):
+        carry_out(ask(trained, pictures, tmp_path / "out", like=tmp_path / "none.png"))
+    assert not (tmp_path / "out").exists()

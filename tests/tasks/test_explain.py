@@ -13,7 +13,7 @@ from striate.errors import DataError, ExplainError, UnknownName, UsageError
 from striate.explain import common_place
 from striate.tasks.explain import carry_out
 from striate.tasks.explain_gallery import carry_out as make_gallery
-from striate.tasks.request import ExplainRequest
+from striate.tasks.explain_request import ExplainRequest
 from striate.training import StageProgress
 
 CLASSES = ("marked", "plain")
@@ -221,6 +221,22 @@ def test_kinds_of_images_and_their_neighbours(shortcut, data, tmp_path):
         for case in kind["cases"]:
             assert len(case["neighbours"]) == 3
             assert case["id"] not in [each["id"] for each in case["neighbours"]]
+            pixels = [each["distance"] for each in case["near_pixels"]]
+            assert [each["id"] for each in case["near_pixels"]] == nearest_files(copied, case["id"])
+            assert pixels == sorted(pixels)
+    page = found.path.read_text()
+    assert "nearest for the network, among these data" in page
+    assert "nearest by pixels, among these data" in page
+
+
+def nearest_files(root, own: str) -> list[str]:
+    """The three whose pixels differ least, by their files."""
+    known = {
+        path.relative_to(root).as_posix(): np.asarray(Image.open(path), np.float64)
+        for path in root.glob("*/*.png")
+    }
+    others = [name for name in known if name != own]
+    return sorted(others, key=lambda name: np.square(known[name] - known[own]).sum())[:3]
 
 
 def test_classes_can_be_chosen(shortcut, data, tmp_path):

@@ -5,7 +5,8 @@ import yaml
 from pydantic import ValidationError
 
 from striate.errors import UnknownName, UsageError
-from striate.tasks.request import EvaluateRequest, PredictRequest, TrainRequest, ask
+from striate.tasks.fields import ask
+from striate.tasks.request import EvaluateRequest, PredictRequest, TrainRequest
 from striate.training import Recipe
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from small_training import small_network, small_recipe
-from striate.errors import UsageError
+from striate.errors import UnknownName, UsageError
 from striate.training.optimizers import (
     OPTIMIZERS,
     load_optimizer,
@@ -72,6 +72,45 @@ def test_tied_weights_are_updated_once_and_frozen_ones_not():
     network[0].bias.requires_grad_(False)
     decaying, steady = parameter_groups(network, 0.1)
     assert len(decaying["params"]) == len(steady["params"]) == 1
+
+
+def test_each_rate_has_groups_of_its_own_and_the_order_of_weights_stays():
+    network = small_network()  # 0 convolution, 1 norm, 3 convolution, 7 linear
+    scales = {"0.weight": 0.25, "1.weight": 0.25, "1.bias": 0.25, "3.weight": 0.5, "3.bias": 0.5}
+    names = {id(weight): name for name, weight in network.named_parameters()}
+    plain, scaled = parameter_groups(network, 0.1), parameter_groups(network, 0.1, scales)
+    found = [
+        (group["rate_scale"], group["weight_decay"], [names[id(w)] for w in group["params"]])
+        for group in scaled
+    ]
+    assert found == [
+        (0.25, 0.1, ["0.weight"]),
+        (0.5, 0.1, ["3.weight"]),
+        (1.0, 0.1, ["7.weight"]),
+        (0.25, 0.0, ["1.weight", "1.bias"]),
+        (0.5, 0.0, ["3.bias"]),
+        (1.0, 0.0, ["7.bias"]),
+    ]
+    assert [group["rate_scale"] for group in plain] == [1.0, 1.0]
+    flat = [[id(w) for group in groups for w in group["params"]] for groups in (plain, scaled)]
+    assert flat[0] == flat[1]
+
+
+def test_the_rate_is_scaled_in_each_group():
+    network = small_network()
+    recipe = small_recipe(optimizer="adamw").settled()
+    optimizer = make_optimizer(network, recipe, {"0.weight": 0.1, "not here": 3.0})
+    set_learning_rate(optimizer, 0.5)
+    set_learning_rate(optimizer, 0.2)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.2 * 0.1, 0.2, 0.2]
+    load_optimizer(optimizer, *optimizer_tensors(optimizer))
+    set_learning_rate(optimizer, 1.0)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.1, 1.0, 1.0]
+
+
+def test_rates_for_another_network_are_refused():
+    with pytest.raises(UnknownName, match=r"7\.weight"):
+        parameter_groups(small_network(), 0.1, {"8.weight": 0.5})
 
 
 def test_a_network_without_trainable_weights_is_refused():

@@ -46,6 +46,14 @@ def test_all_wrong_values_are_told_at_once():
         assert words in caught.value.what
 
 
+@pytest.mark.parametrize("decay", [0.0, 1.5, -0.5])
+def test_a_layer_decay_is_a_share(decay):
+    assert parse_recipe({"layer_decay": 1.0}).layer_decay == 1.0
+    assert Recipe().settled().layer_decay is None
+    with pytest.raises(UsageError, match="layer_decay = "):
+        parse_recipe({"layer_decay": decay})
+
+
 def test_a_recipe_is_frozen():
     with pytest.raises(ValueError, match="frozen"):
         Recipe().epochs = 3

@@ -14,6 +14,7 @@ from striate.summaries import summary
 from striate.training.objective import SingleLabel, total_loss
 from striate.zoo import ARCHITECTURES
 from striate.zoo._spec import table
+from zoo.parity import count
 
 QUICK = [  # small ones of several families: the others are slow tests
     "lenet5",
@@ -33,10 +34,6 @@ every_architecture = pytest.mark.parametrize("name", ARCHITECTURES)
 every_real_one = pytest.mark.parametrize(
     "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in ARCHITECTURES]
 )
-
-
-def count(network):
-    return sum(weight.numel() for weight in network.parameters())
 
 
 def small(name, *, classes=4):

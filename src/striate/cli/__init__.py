@@ -35,6 +35,7 @@ def application() -> App:
     app.command("striate.cli.embed:embed", help="Draw a map of images by a network's features.")
     app.command("striate.cli.explain:explain", help="Show what speaks for an answer, on images.")
     app.command("striate.cli.compare:compare", help="Tell whether one run is better than another.")
+    app.command("striate.cli.transfer:transfer", help="Compare ways to reuse weights.")
     app.command("striate.cli.filter:filter_", name="filter", help="Run a kernel over a picture.")
     app.command("striate.cli.summary:summary", help="Layers, weights, work, view; draw them.")
     app.command("striate.cli.zoo:zoo", help="The architectures: facts, stories, published weights.")

@@ -12,7 +12,7 @@ from striate.report.words import visible
 from striate.tasks.explain import Explained, carry_out
 from striate.tasks.explain_gallery import GalleryPage
 from striate.tasks.explain_gallery import carry_out as make_gallery
-from striate.tasks.request import ExplainRequest
+from striate.tasks.explain_request import ExplainRequest
 
 
 def answer(request: ExplainRequest, output: Output) -> int:

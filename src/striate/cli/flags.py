@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from striate.cli.settings import extra, flags, is_setting, overrides, read_config, refuse_options
 from striate.errors import UsageError
-from striate.tasks.request import ask
+from striate.tasks.fields import ask
 
 Answer = Callable[[Any, "Output"], int | None]
 LIMITS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}

@@ -35,6 +35,7 @@ def answer(request: PredictRequest, output: Output) -> int:
 
 
 def tell_unreadable(files: Sequence[Unreadable]) -> None:
+    """On standard error: which files could not be read, and why; of very many the first."""
     for file in files[:NOT_READ_SHOWN]:
         print(f"not read: {visible(file.id)}: {visible(file.detail)}", file=sys.stderr)
     if len(files) > NOT_READ_SHOWN:

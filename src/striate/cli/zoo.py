@@ -1,9 +1,7 @@
 """`striate zoo`."""
 
-import sys
-
 from striate.cli.flags import Output, command
-from striate.cli.show import print_json
+from striate.cli.show import print_json, progress
 from striate.report.catalogue import print_catalogue, print_story
 from striate.report.consoles import make_console
 from striate.tasks.request import ZooPullRequest, ZooRequest
@@ -11,6 +9,7 @@ from striate.tasks.zoo import Story, carry_out, pull
 
 
 def answer(request: ZooRequest, output: Output) -> None:
+    """The table of architectures, or one's story; and where the picture went, if one was drawn."""
     found = carry_out(request)
     if output.json_output:
         print_json(found.to_json())
@@ -27,21 +26,14 @@ def answer(request: ZooRequest, output: Output) -> None:
 
 
 def answer_pull(request: ZooPullRequest, output: Output) -> None:
-    found = pull(request, None if output.quiet else _show)
+    """Where the model file of published weights lies, and what to do with it."""
+    with progress(output) as watch:
+        found = pull(request, on_event=watch)
     if output.json_output:
         print_json(found.to_json())
         return
     print(f"{found.name}: {found.path}")
     print(f"Next: striate predict {found.path} FILES…")
-
-
-def _show(here: int, total: int | None) -> None:
-    """One line that is redrawn, on a terminal alone."""
-    if sys.stderr.isatty():
-        whole = "" if total is None else f" of {total / 1e6:.1f}"
-        end = "\n" if here == total else ""
-        sys.stderr.write(f"\r{here / 1e6:.1f}{whole} MB fetched{end}")
-        sys.stderr.flush()
 
 
 zoo = command("zoo", ZooRequest, answer)

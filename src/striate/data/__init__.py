@@ -16,6 +16,9 @@ from striate.data.dataset import ImageStore as ImageStore
 from striate.data.dataset import Task as Task
 from striate.data.decode import Decoded as Decoded
 from striate.data.decode import decode as decode
+from striate.data.feature_batches import FeatureBatches as FeatureBatches
+from striate.data.feature_batches import FeatureEval as FeatureEval
+from striate.data.feature_batches import FeatureStore as FeatureStore
 from striate.data.findings import Finding as Finding
 from striate.data.preprocessing import Preprocessing as Preprocessing
 from striate.data.sources import open_dataset as open_dataset

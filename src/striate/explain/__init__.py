@@ -60,6 +60,7 @@ from striate.explain.lrp import lrp as lrp
 from striate.explain.meaningful_perturbation import (
     meaningful_perturbation as meaningful_perturbation,
 )
+from striate.explain.neighbours import NeighbourIndex as NeighbourIndex
 from striate.explain.neighbours import Neighbours as Neighbours
 from striate.explain.neighbours import nearest as nearest
 from striate.explain.occlusion import occlusion as occlusion

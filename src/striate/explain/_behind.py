@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from striate.explain._hooks import named_layer, one_tensor
-from striate.explain.cam import as_maps
+from striate.explain._hooks import as_maps, last_of, named_layer, one_tensor
 
 Resume = Callable[[Tensor], Any]  # the layer's maps, [R, K, h, w] -> the network's output for R
 DIFFERS = 1e-4  # of the largest number: batches of one and of two are rounded differently
@@ -70,9 +69,8 @@ class _Memory:
         self.last = self.runs[self.layer] - 1
         keys = list(self.given)
         final = (self.layer, self.last)
-        maps = as_maps(
-            [one_tensor(self.name, self.given[final])] if final in keys else [], self.name
-        )
+        ran = [one_tensor(self.name, self.given[final])] if final in keys else []
+        maps = as_maps(last_of(ran, self.name), self.name)
         before = keys[: keys.index(final)]
         self.given = {key: self.given[key] for key in before if isinstance(self.given[key], Tensor)}
         return maps

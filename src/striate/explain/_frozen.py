@@ -1,11 +1,13 @@
 """A faster network that gives the same answers, for methods that ask it many times."""
 
+import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from copy import deepcopy
 from warnings import catch_warnings
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -18,7 +20,7 @@ GRADIENTS_DIFFER = 1e-2  # of their norm; a ReLU at its kink may turn, a lost pa
 @contextmanager
 def frozen(network: nn.Module, images: Tensor, *, gradients: bool = False) -> Iterator[nn.Module]:
     """The network in eval mode, as fast as it can be asked: batch norms folded into convolutions,
-    channels last, no weight with a gradient.
+    channels last, ReLUs behind poolings and in place, no weight with a gradient.
 
     What is given is a private copy, traced by torch.fx, if it answers the first image as the
     network itself does; where it cannot be traced, has hooks or answers otherwise, the network
@@ -70,6 +72,8 @@ def _folded_copy(network: nn.Module, probe: Tensor, gradients: bool) -> fx.Graph
         with suppress(Exception), catch_warnings(action="ignore"):  # tracing runs code of all
             copy = fx.symbolic_trace(sharing_copy(network))  # kinds on stand-ins for tensors
             _fold(copy, memory_format)
+            _pool_first(copy)
+            _rectify_in_place(copy)
             if _agree(network, copy, probe, gradients):
                 return copy
     return None
@@ -111,11 +115,12 @@ def _fold(network: fx.GraphModule, memory_format: torch.memory_format) -> None:
         convolution = modules[node.target]
         if type(convolution) is not nn.Conv2d:
             continue
-        folded = deepcopy(convolution)
+        weight = convolution.weight
+        folded = deepcopy(convolution, {id(weight): weight})  # its weight is replaced below
         after = next(iter(node.users)) if len(node.users) == 1 else node
         norm = modules[after.target] if after.op == "call_module" else None
         if type(norm) is nn.BatchNorm2d and norm.running_mean is not None:
-            folded = fuse_conv_bn_eval(folded, norm)
+            folded = fuse_conv_bn_eval(convolution, norm)
             after.replace_all_uses_with(node)
             network.graph.erase_node(after)
         weight = folded.weight.contiguous(memory_format=memory_format)
@@ -124,6 +129,52 @@ def _fold(network: fx.GraphModule, memory_format: torch.memory_format) -> None:
         network.add_module(node.target, folded)
     network.delete_all_unused_submodules()
     network.recompile()
+
+
+def _pool_first(network: fx.GraphModule) -> None:
+    """max(relu(x)) as relu(max(x)), which is the same number with the same gradient, on fewer."""
+    for pooling in network.graph.find_nodes(op="call_module"):
+        module = network.get_submodule(pooling.target)
+        if type(module) is not nn.MaxPool2d or module.return_indices:
+            continue
+        rectifier = pooling.all_input_nodes[0]
+        source = _rectified(network, rectifier)
+        if source is not None and len(rectifier.users) == 1:
+            pooling.replace_all_uses_with(rectifier)
+            pooling.replace_input_with(rectifier, source)
+            rectifier.replace_input_with(source, pooling)
+            pooling.append(rectifier)
+    network.recompile()
+
+
+def _rectify_in_place(network: fx.GraphModule) -> None:
+    """Let a ReLU write over sums and maps that it alone reads, and no backward pass asks for."""
+    for node in list(network.graph.nodes):
+        source = _rectified(network, node)
+        if source is not None and _is_new(network, source):
+            with network.graph.inserting_after(node):
+                node.replace_all_uses_with(network.graph.call_method("relu_", (source,)))
+            network.graph.erase_node(node)
+    network.recompile()
+
+
+def _rectified(network: fx.GraphModule, node: fx.Node) -> fx.Node | None:
+    """What a ReLU is given, if the node is one and nothing else is given that."""
+    if node.op == "call_module":
+        rectifies = type(network.get_submodule(str(node.target))) is nn.ReLU
+    else:
+        called = node.op in ("call_method", "call_function")
+        rectifies = called and node.target in ("relu", torch.relu, F.relu)
+    source = node.all_input_nodes[0] if rectifies else None
+    return source if source is not None and len(source.users) == 1 else None
+
+
+def _is_new(network: fx.GraphModule, node: fx.Node) -> bool:
+    """Whether the node makes a tensor that no one else holds, and needs not keep for its own
+    gradient."""
+    if node.op == "call_module":
+        return type(network.get_submodule(str(node.target))) in (nn.Conv2d, nn.MaxPool2d)
+    return node.op == "call_function" and node.target in (operator.add, torch.add)
 
 
 def _agree(network: nn.Module, copy: nn.Module, probe: Tensor, gradients: bool) -> bool:

@@ -1,6 +1,6 @@
 """The gradient of a score with respect to images, and scores of many images at once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -28,6 +28,25 @@ def plain(images: Tensor) -> Tensor:
     return images.clone() if images.is_inference() else images.detach()
 
 
+def baselines(images: Tensor, baseline: Tensor | float | None) -> Tensor:
+    """The image with which each is compared, [N, C, H, W]; None is zeros.
+
+    Raises:
+        ShapeError: the baseline does not broadcast to the images.
+    """
+    given = torch.as_tensor(0.0 if baseline is None else baseline)
+    given = given.detach().clone()  # it may come from inference mode
+    try:
+        return given.to(images).expand_as(images)
+    except RuntimeError:
+        raise ShapeError(
+            "explain-baseline",
+            f"The baseline must be a number or broadcast to the images, got {list(given.shape)} "
+            f"for images {list(images.shape)}.",
+            "Pass [C, 1, 1], [C, H, W] or [N, C, H, W].",
+        ) from None
+
+
 def input_gradient(network: Callable[[Tensor], Tensor], images: Tensor, score: Score) -> Tensor:
     """d score / d images, [N, C, H, W].
 
@@ -35,19 +54,28 @@ def input_gradient(network: Callable[[Tensor], Tensor], images: Tensor, score: S
     Raises:
         ExplainError: the score does not depend on the images by a way that has a gradient.
     """
-    leaf = images.detach().requires_grad_()
+    return input_gradients(network, [images], score)[0]
+
+
+def input_gradients(
+    network: Callable[[Tensor], Tensor], rounds: Sequence[Tensor], score: Score
+) -> tuple[Tensor, ...]:
+    """The same for several rounds of images at once; the score is given all of them in one."""
+    leaves = [images.detach().requires_grad_() for images in rounds]
     with torch.enable_grad():
-        total = summed(score, network(leaf.clone()), len(images))  # it may work in place
-    gradient = None
+        joined = torch.cat(leaves)  # a copy: the network may work in place
+        total = summed(score, network(joined), len(joined))
+    gradients: tuple[Tensor | None, ...] = (None,)
     if total.requires_grad:
-        (gradient,) = torch.autograd.grad(total, leaf, allow_unused=True)
-    if gradient is None:
-        raise ExplainError(
-            "explain-no-gradient",
-            "The score does not depend on the images by a way that has a gradient.",
-            "A network that detaches or takes decisions can be explained by perturbation.",
-        )
-    return gradient
+        gradients = torch.autograd.grad(total, leaves, allow_unused=True)
+    found = tuple(gradient for gradient in gradients if gradient is not None)
+    if len(found) == len(rounds):
+        return found
+    raise ExplainError(
+        "explain-no-gradient",
+        "The score does not depend on the images by a way that has a gradient.",
+        "A network that detaches or takes decisions can be explained by perturbation.",
+    )
 
 
 def evaluated_gradient(network: nn.Module, images: Tensor, score: Score) -> Tensor:
@@ -93,3 +121,11 @@ def check_counts(method: str, **counts: int) -> None:
                 f"{method}: {name} must be at least 1, got {name}={count}.",
                 f"help(st.explain.{method}) tells what it does.",
             )
+
+
+def check_batch_size(batch_size: int) -> None:
+    """Raise unless a batch holds at least one image."""
+    if batch_size < 1:
+        raise UsageError(
+            "explain-batch-size", f"batch_size must be at least 1, got {batch_size}.", "Leave it."
+        )

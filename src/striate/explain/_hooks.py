@@ -114,6 +114,17 @@ def last_of(outputs: list[Tensor], layer: str) -> Tensor:
     return outputs[-1]
 
 
+def as_maps(output: Tensor, layer: str) -> Tensor:
+    """What a layer gave, checked to be maps [N, K, h, w]."""
+    if output.ndim != 4:
+        raise ExplainError(
+            "explain-layer-shape",
+            f"Layer {layer!r} must give a map [N, K, h, w], got {list(output.shape)}.",
+            "Name a layer before the features are flattened.",
+        )
+    return output
+
+
 def one_tensor(layer: str, value: object) -> Tensor:
     if isinstance(value, Tensor) and value.is_floating_point():
         return value

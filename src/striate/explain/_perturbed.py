@@ -6,9 +6,10 @@ from contextlib import contextmanager, suppress
 import torch
 from torch import Tensor, nn
 
-from striate.errors import ShapeError, UsageError
+from striate.errors import ShapeError
 from striate.explain._engine import engine
 from striate.explain._frozen import frozen
+from striate.explain._gradient import check_batch_size
 from striate.explain._hooks import evaluating, uncompiled
 from striate.explain._score import Score, per_image
 
@@ -118,10 +119,7 @@ def asking(
             f"{list(images.shape)}.",
             "Pass the tensor that the network is given.",
         )
-    if batch_size < 1:
-        raise UsageError(
-            "explain-batch-size", f"batch_size must be at least 1, got {batch_size}.", "Leave it."
-        )
+    check_batch_size(batch_size)
     with torch.inference_mode(False), torch.no_grad():
         own = images.detach().clone(memory_format=_readable(network, images))
         with frozen(network, own, gradients=gradients) as fast:

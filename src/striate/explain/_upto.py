@@ -1,9 +1,11 @@
 """Run a network up to a layer, with the way back to the image open."""
 
+from contextlib import suppress
+
 from torch import Tensor, nn
 
 from striate.errors import ExplainError
-from striate.explain._hooks import named_layer, one_tensor, watching
+from striate.explain._hooks import as_maps, last_of, named_layer, one_tensor, watching
 
 
 class _Reached(BaseException):
@@ -25,16 +27,9 @@ def up_to(network: nn.Module, images: Tensor, layer: str) -> Tensor:
         found.append(one_tensor(layer, output))
         raise _Reached
 
-    with watching(named_layer(network, layer), keep):
-        try:
-            network(images)
-        except _Reached:
-            return found[-1]
-    raise ExplainError(
-        "explain-layer-not-run",
-        f"Layer {layer!r} did not run when the network answered these images.",
-        "Name a layer on the way to the answer (scripted networks cannot be looked into).",
-    )
+    with watching(named_layer(network, layer), keep), suppress(_Reached):
+        network(images)
+    return last_of(found, layer)
 
 
 def maps_up_to(network: nn.Module, images: Tensor, layer: str) -> Tensor:
@@ -43,14 +38,7 @@ def maps_up_to(network: nn.Module, images: Tensor, layer: str) -> Tensor:
     Raises:
         ExplainError: it is no map, or does not depend on the images by a way with a gradient.
     """
-    maps = up_to(network, images, layer)
-    if maps.ndim != 4:
-        raise ExplainError(
-            "explain-layer-shape",
-            f"Layer {layer!r} must give a map [N, K, h, w], got {list(maps.shape)}.",
-            "Name a layer before the features are flattened.",
-        )
-    return with_gradient(maps, layer)
+    return with_gradient(as_maps(up_to(network, images, layer), layer), layer)
 
 
 def with_gradient(output: Tensor, layer: str) -> Tensor:

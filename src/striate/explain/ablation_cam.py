@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
-from striate.errors import UsageError
 from striate.explain._behind import resumable
+from striate.explain._gradient import check_batch_size
 from striate.explain._hooks import evaluating
 from striate.explain._score import Score, of_part
 from striate.explain.cam import asked, enlarged
@@ -43,10 +43,7 @@ def ablation_cam(
     Source: Desai and Ramaswamy 2020, "Ablation-CAM: Visual Explanations for Deep Convolutional
         Network via Gradient-free Localization", WACV.
     """
-    if batch_size < 1:
-        raise UsageError(
-            "explain-batch-size", f"batch_size must be at least 1, got {batch_size}.", "Leave it."
-        )
+    check_batch_size(batch_size)
     with torch.inference_mode(False), torch.no_grad():
         network, images, name = asked(network, images, layer)
         heats = []

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from striate.errors import ExplainError
 from striate.explain._hooks import (
+    as_maps,
     cutting,
     evaluating,
     last_of,
@@ -53,7 +54,7 @@ def cam(network: nn.Module, images: Tensor, score: Score, *, layer: str | None =
             recording(network, head) as logits,
         ):
             answer = answer_of(network, images)
-        maps = as_maps(outputs, name)
+        maps = as_maps(last_of(outputs, name), name)
         linear = named_layer(network, head)
         if not isinstance(linear, nn.Linear) or not _alike(answer, last_of(logits, head)):
             raise _no_linear_head(f"its answer is not what a linear layer gives ({head!r})")
@@ -109,7 +110,7 @@ def layer_gradient(
             total = summed(score, answer_of(network, images), len(images))
         if total.requires_grad:
             break  # else a no_grad() inside the network, as around a frozen part, ended ours
-    maps = as_maps(outputs, layer)
+    maps = as_maps(last_of(outputs, layer), layer)
     gradient = None
     if total.requires_grad:  # autograd.grad and not backward(): weights keep their .grad
         (gradient,) = torch.autograd.grad(total, maps, allow_unused=True)
@@ -138,7 +139,7 @@ def layer_maps(network: nn.Module, images: Tensor, layer: str) -> Tensor:
     """What a layer gives in its last run, [N, K, h, w], without a graph."""
     with torch.no_grad(), evaluating(network), recording(network, layer) as outputs:
         answer_of(network, images)
-    return as_maps(outputs, layer)
+    return as_maps(last_of(outputs, layer), layer)
 
 
 def answer_of(network: nn.Module, images: Tensor) -> Any:
@@ -151,18 +152,6 @@ def answer_of(network: nn.Module, images: Tensor) -> Any:
         with suppress(RuntimeError):  # an error of another kind comes again below
             return network(images.clone(memory_format=torch.channels_last))
     return network(images.clone())
-
-
-def as_maps(outputs: list[Tensor], layer: str) -> Tensor:
-    """The output of the layer's last run, checked to be [N, K, h, w]."""
-    maps = last_of(outputs, layer)
-    if maps.ndim != 4:
-        raise ExplainError(
-            "explain-layer-shape",
-            f"Layer {layer!r} must give a map [N, K, h, w], got {list(maps.shape)}.",
-            "Name a layer before the features are flattened.",
-        )
-    return maps
 
 
 def enlarged(heat: Tensor, images: Tensor) -> Tensor:

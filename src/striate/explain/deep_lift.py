@@ -5,9 +5,9 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from striate.errors import ExplainError, ShapeError
+from striate.errors import ExplainError
 from striate.explain import _operations as kinds
-from striate.explain._gradient import check_counts, parts, plain
+from striate.explain._gradient import baselines, check_counts, parts, plain
 from striate.explain._hooks import uncompiled
 from striate.explain._multipliers import RULES, SINGLE, Case, Shares
 from striate.explain._score import Score, of_part
@@ -54,25 +54,12 @@ def deep_lift(
     check_counts("deep_lift", batch_size=batch_size)
     with torch.inference_mode(False), torch.no_grad():
         images = plain(images)
-        references = _baselines(images, baseline)
+        references = baselines(images, baseline)
         maps = [images.new_zeros(0, *images.shape[2:])]
         for part in parts(len(images), batch_size):
             scored = of_part(score, len(images), part)
             maps.append(_explained(network, images[part], references[part], scored))
         return torch.cat(maps)
-
-
-def _baselines(images: Tensor, baseline: Tensor | float) -> Tensor:
-    given = torch.as_tensor(baseline).detach().clone()  # may come from inference mode
-    try:
-        return given.to(images).expand_as(images)
-    except RuntimeError:
-        raise ShapeError(
-            "explain-baseline",
-            f"The baseline must be a number or broadcast to the images, got {list(given.shape)} "
-            f"for images {list(images.shape)}.",
-            "Pass [C, 1, 1], [C, H, W] or [N, C, H, W].",
-        ) from None
 
 
 def _explained(network: nn.Module, images: Tensor, references: Tensor, score: Score) -> Tensor:

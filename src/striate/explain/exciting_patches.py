@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from striate.errors import ExplainError
-from striate.explain._hooks import evaluating, uncompiled
+from striate.explain._hooks import as_maps, evaluating, uncompiled
 from striate.explain._upto import up_to
 from striate.explain.receptive_field import Box, Fields
 
@@ -70,7 +70,7 @@ def exciting_patches(
         if not len(batch):
             continue
         with evaluating(network):
-            maps = _maps(up_to(network, batch.clone(), layer), layer)
+            maps = as_maps(up_to(network, batch.clone(), layer), layer)
         if best is None:
             chosen = _chosen(maps, channels, layer)
             fields = fields or Fields(network, batch, layer=layer)
@@ -120,16 +120,6 @@ class _Best:
 
     def found(self) -> Exciting:
         return Exciting(self.channels, self.values, self.numbers, self.boxes, self.patches)
-
-
-def _maps(maps: Tensor, layer: str) -> Tensor:
-    if maps.ndim != 4:
-        raise ExplainError(
-            "explain-layer-shape",
-            f"Layer {layer!r} must give a map [N, K, h, w], got {list(maps.shape)}.",
-            "Name a layer before the features are flattened.",
-        )
-    return maps
 
 
 def _chosen(maps: Tensor, channels: Sequence[int] | None, layer: str) -> tuple[int, ...]:

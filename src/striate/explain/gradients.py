@@ -6,12 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from striate.errors import ShapeError, StriateWarning, UsageError
+from striate.errors import StriateWarning, UsageError
 from striate.explain._frozen import affine_first, frozen
 from striate.explain._gradient import (
+    baselines,
     check_counts,
     evaluated_gradient,
     input_gradient,
+    input_gradients,
     parts,
     plain,
     pulled_back,
@@ -72,7 +74,8 @@ def integrated_gradients(
         map = sum_c (x_c - x'_c) * integral_0^1 d score / d x_c (x' + a (x - x')) da
 
     The integral is taken by Gauss-Legendre quadrature. Where the network begins with a convolution,
-    its gradient is needed once: it is linear, so the integral may be taken behind it.
+    that runs on the ends alone, and its gradient is needed once: it is linear, so the way and the
+    integral may be taken behind it.
 
     Shape: images [N, C, H, W] -> map [N, H, W], signed; its sum is score(x) - score(x').
     Args:
@@ -93,7 +96,7 @@ def integrated_gradients(
     check_counts("integrated_gradients", steps=steps, batch_size=batch_size)
     with torch.inference_mode(False), torch.no_grad():
         network, images = uncompiled(network), plain(images)
-        start = _baseline(baseline, images)
+        start = baselines(images, baseline)
         if not len(images):
             return images.sum(dim=1)
         with frozen(network, images, gradients=True) as answer:
@@ -121,12 +124,13 @@ def _integral(
     first, rest = affine_first(network)
     points, weights = np.polynomial.legendre.leggauss(steps)  # on -1..1
     at, shares = ((1 + points) / 2).tolist(), (weights / 2).tolist()
-    total = torch.zeros_like(first(images))
+    begin, end = first(start), first(images)  # and so is all between them
+    total = torch.zeros_like(end)
 
     def add(rounds: slice) -> None:  # in a function, so that nothing is held in the next pass
-        between = torch.cat([torch.lerp(start, images, node) for node in at[rounds]])
+        between = [torch.lerp(begin, end, node) for node in at[rounds]]
         scored = repeated(score, len(images), rounds.stop - rounds.start)
-        gradients = torch.split(input_gradient(rest, first(between), scored), len(images))
+        gradients = input_gradients(rest, between, scored)
         for share, gradient in zip(shares[rounds], gradients, strict=True):
             total.add_(gradient, alpha=share)
 
@@ -158,7 +162,7 @@ def completeness_error(
     with torch.inference_mode(False), torch.no_grad():
         network, images = uncompiled(network), plain(images)
         with evaluating(network):
-            start = _baseline(baseline, images)
+            start = baselines(images, baseline)
             return _gaps(network, images, start, score, maps, batch_size)
 
 
@@ -194,20 +198,6 @@ def _warn_of(gaps: Tensor, steps: int) -> None:
             ),
             stacklevel=3,
         )
-
-
-def _baseline(baseline: Tensor | float | None, images: Tensor) -> Tensor:
-    """[N, C, H, W], whatever was given."""
-    value = torch.as_tensor(0.0 if baseline is None else baseline).detach().clone()
-    try:
-        return value.to(images).expand_as(images)
-    except RuntimeError:
-        raise ShapeError(
-            "explain-baseline",
-            f"The baseline must be a number or broadcast to the images, got {list(value.shape)} "
-            f"for images {list(images.shape)}.",
-            "Pass [C, 1, 1], [C, H, W] or [N, C, H, W].",
-        ) from None
 
 
 def smoothgrad(

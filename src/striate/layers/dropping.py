@@ -7,6 +7,7 @@ from typing import ClassVar
 from torch import nn
 
 from striate.layers._layer import Layer, feature_map
+from striate.nn import Dropout as DropoutModule
 from striate.nn import DropPath as DropPathModule
 from striate.shapes import Shape
 
@@ -33,7 +34,7 @@ class Dropout(_Dropping):
     """
 
     def modules(self, shape: Shape) -> dict[str, nn.Module]:  # noqa: ARG002
-        return {"": nn.Dropout(self.rate)}
+        return {"": DropoutModule(self.rate)}
 
 
 @dataclass(frozen=True)

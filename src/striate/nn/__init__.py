@@ -19,6 +19,7 @@ from striate.nn.convolution import conv_norm as conv_norm
 from striate.nn.cropping import Crop as Crop
 from striate.nn.dense_head import dense_head as dense_head
 from striate.nn.drop_path import DropPath as DropPath
+from striate.nn.dropout import Dropout as Dropout
 from striate.nn.equal_windows import AvgPool2dTo as AvgPool2dTo
 from striate.nn.graph import GraphNetwork as GraphNetwork
 from striate.nn.headed import HeadedNetwork as HeadedNetwork

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from striate.nn.dropout import Dropout
 from striate.nn.headed import HeadedNetwork
 from striate.nn.on_the_way import maps_on_the_way
 
@@ -20,7 +21,7 @@ class AuxiliaryClassifier(Classifier):
     """A classifier with further heads on the way, which help the lower layers while training.
 
     In training it gives a tuple: the outputs, then those of every auxiliary head. In evaluation
-    the auxiliary heads are off.
+    the auxiliary heads are off; a head that is in eval mode by itself gives nothing.
 
     Args:
         auxiliary: heads by the name of the child of `features` whose output they read.
@@ -40,7 +41,7 @@ class AuxiliaryClassifier(Classifier):
             return self.head(self.features(images))
         maps, aside = images, []
         for name, maps in maps_on_the_way(self.features, images):
-            if name in self.auxiliary:
+            if name in self.auxiliary and self.auxiliary[name].training:
                 aside.append(self.auxiliary[name](maps))
         return self.head(maps), *aside
 
@@ -55,7 +56,7 @@ def pooled_linear(channels: int, classes: int, drop: float = 0.0) -> nn.Sequenti
     parts: OrderedDict[str, nn.Module] = OrderedDict(
         pool=nn.AdaptiveAvgPool2d(1),
         flatten=nn.Flatten(),
-        drop=nn.Dropout(drop),
+        drop=Dropout(drop),
         linear=nn.Linear(channels, classes),
     )
     return nn.Sequential(parts)

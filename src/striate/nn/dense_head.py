@@ -4,6 +4,7 @@ from collections import OrderedDict
 
 from torch import nn
 
+from striate.nn.dropout import Dropout
 from striate.nn.initializers import initialize
 
 
@@ -26,9 +27,9 @@ def dense_head(channels: int, size: int, classes: int, units: int = 4096) -> nn.
         pool=nn.AdaptiveAvgPool2d(size),
         flatten=nn.Flatten(),
         fc6=_dense(channels * size * size, units),
-        drop6=nn.Dropout(0.5),
+        drop6=Dropout(0.5),
         fc7=_dense(units, units),
-        drop7=nn.Dropout(0.5),
+        drop7=Dropout(0.5),
         fc8=logits,
     )
     return nn.Sequential(parts)

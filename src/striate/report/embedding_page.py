@@ -1,20 +1,18 @@
 """A map of images as one page that stands alone: no request leaves it, only its own script runs."""
 
 import base64
-import hashlib
 import io
 import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from striate.report.alone import alone
 from striate.report.markup import Content, Markup, tag
 from striate.report.words import counted, visible
 
@@ -72,43 +70,14 @@ class EmbeddingMap:
 def embedding_page(shown: EmbeddingMap) -> str:
     """The content of `map.html`: pan and zoom, hover for an image with its neighbours."""
     title = f"{visible(shown.title)} – Striate map"
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=_policy()),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("meta", name="referrer", content="no-referrer"),
-        tag("title", title),
-        tag("style", Markup(_asset("embedding_page.css"))),
-    )
-    body = tag(
-        "body",
+    return alone(
+        title,
         _masthead(shown),
         tag("main", _stage(shown), _aside()),
         _table(shown),
         tag("script", Markup(_data(shown)), type="application/json", id="data"),
-        tag("script", Markup(_asset("embedding_page.js"))),
-    )
-    return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
-
-
-@cache
-def _asset(name: str) -> str:
-    return files("striate.report").joinpath(name).read_text("utf-8")
-
-
-@cache
-def _policy() -> str:
-    """Nothing is allowed but this page's own style and script, known by their hashes, and data:."""
-
-    def digest(name: str) -> str:
-        return base64.b64encode(hashlib.sha256(_asset(name).encode()).digest()).decode()
-
-    return (
-        f"default-src 'none'; style-src 'sha256-{digest('embedding_page.css')}'; "
-        f"script-src 'sha256-{digest('embedding_page.js')}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        style="embedding_page.css",
+        script="embedding_page.js",
     )
 
 

@@ -133,11 +133,13 @@ def _card(case: Facts, pictures: Pictures, among: str) -> Markup:
             _shot(pictures, each.get("picture"), f"what speaks for {target} by {method}", method)
         )
     words = tag("figcaption", _words(case, true, answered), tag("p", path(case.get("id"))))
+    near_pixels = listing(case, "near_pixels")
     return tag(
         "figure",
         tag("div", shots, class_="shots many"),
         words,
-        neighbours(case, pictures, among),
+        neighbours(case, pictures, f"for the network, {among}"),
+        neighbours({**case, "neighbours": near_pixels}, pictures, f"by pixels, {among}"),
     )
 
 

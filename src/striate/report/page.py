@@ -1,13 +1,10 @@
 """The report as one page that stands alone: no request leaves it, no script runs in it."""
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from striate.errors import FileError
+from striate.report.alone import alone
 from striate.report.markup import Content, Markup, tag, text
 from striate.report.parts import Section
 from striate.report.sections import sections
@@ -62,39 +59,14 @@ def document(
         made: the line at its foot.
         start: what the first part is called, for those who skip to it.
     """
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=_policy()),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("meta", name="referrer", content="no-referrer"),
-        tag("title", title),
-        tag("style", Markup(_style())),
-    )
-    body = tag(
-        "body",
+    return alone(
+        title,
         tag("a", f"Skip to the {start}", href=f"#{start}", class_="skip"),
         masthead,
         tag("nav", _contents(known), aria_label="Contents"),
         tag("main", tag("div", first, id=start, class_="verdict"), _sections(known)),
         tag("footer", tag("p", made)),
-    )
-    return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
-
-
-@cache
-def _style() -> str:
-    return files("striate.report").joinpath("page.css").read_text("utf-8")
-
-
-@cache
-def _policy() -> str:
-    """Nothing is allowed but this page's own style sheet, known by its hash, and data: images."""
-    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
-    return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        style="page.css",
     )
 
 

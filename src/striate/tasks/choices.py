@@ -14,6 +14,7 @@ from striate.training import Recipe
 SMALL = 64  # pixels: images up to this side are used at their own size
 FEW = 2_000  # photographs: fewer need a stronger decay of weights
 IMAGES_TO_SEE = 250_000  # in one training, all epochs together, within these limits
+IMAGES_TO_TUNE, EPOCHS_TUNED = 20_000, (5, 30)  # likewise, from given weights
 EPOCHS_SMALL, EPOCHS_LARGE = (5, 50), (10, 60)  # least and most: small images, photographs
 RATE = 0.2 / 128  # of sgd, per image of a batch, for networks with batch normalisation
 UNEVEN = 3  # times as many images of the commonest class as of the rarest
@@ -71,6 +72,19 @@ def choose_recipe(recipe: Recipe, facts: Facts) -> Choices:
     choices = Choices(recipe)
     _length(choices, facts)
     _optimizer(choices, facts)
+    _augmentation(choices, facts)
+    _imbalance(choices, facts)
+    choices.choose(workers=2)
+    return choices
+
+
+def choose_tuned(recipe: Recipe, facts: Facts) -> Choices:
+    """Those of a training from given weights; the learning rate depends on what is tuned."""
+    choices = Choices(recipe)
+    epochs = int(np.clip(round(IMAGES_TO_TUNE / facts.train), *EPOCHS_TUNED))
+    choices.choose(f"{epochs} epochs: {epochs * facts.train:,} images seen.", epochs=epochs)
+    choices.choose(batch_size=int(np.clip(2 ** round(np.log2(facts.train / 10)), 16, 128)))
+    choices.choose(optimizer="adamw", weight_decay=0.01)
     _augmentation(choices, facts)
     _imbalance(choices, facts)
     choices.choose(workers=2)

@@ -50,7 +50,8 @@ def to_resume(request: TrainRequest) -> TrainRequest:
             f"See {folder.page}, or train afresh in another --output-dir.",
         )
     recorded = TrainRequest.model_validate(folder.read_recipe())
-    asked = {name: getattr(request, name) for name in request.model_fields_set}
+    given = {name: getattr(request, name) for name in request.model_fields_set}
+    asked = {name: value for name, value in given.items() if value not in (None, "auto")}
     if Path(request.data).absolute() == Path(recorded.data).absolute():
         del asked["data"]
     wanted = recorded.model_copy(update=asked)

@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from striate.errors import ExplainError
-from striate.explain import Explanation, common_place, nearest, overlay
+from striate.explain import Explanation, NeighbourIndex, Neighbours, common_place, overlay
+from striate.explain.neighbours import pixel_rows
 from striate.explaining import Seen, seen_as
+from striate.inference import BATCH_SIZE
 from striate.model import Model
 from striate.tasks.explain_choices import Choices, shown_map, spoken
+from striate.tasks.explain_request import ExplainRequest
 from striate.tasks.gallery import NEIGHBOURS, as_png, enlarged_picture, features_of, shown_picture
 from striate.tasks.gallery_data import Judged, inputs_of, pixels_of
-from striate.tasks.request import ExplainRequest
 from striate.training import OnEvent, StageProgress
 
 SAMPLE = 24  # images of a class in its mean map
@@ -48,7 +49,8 @@ class ClassPictures:
     notes: list[str] = field(default_factory=list)
     total: int = 0
     done: int = 0
-    bank: Tensor | None = None
+    by_features: NeighbourIndex | None = None
+    by_pixels: NeighbourIndex | None = None
 
     @property
     def among(self) -> str:
@@ -61,8 +63,9 @@ class ClassPictures:
             kinds = self._kinds(number)
             shown = sum(min(len(rows), self.request.each) for rows in kinds.values())
             self.total += (shown + len(self._sample(number))) * len(self.choices.methods)
+        self.by_pixels = NeighbourIndex(self._pixel_rows(self.data.bank), metric="euclidean")
         try:
-            self.bank = features_of(
+            features = features_of(
                 self.model,
                 self.data.store,
                 self.data.bank,
@@ -70,8 +73,9 @@ class ClassPictures:
                     StageProgress("Looking for neighbours", done, total)
                 ),
             )
+            self.by_features = NeighbourIndex(features)
         except ExplainError as error:
-            self.notes.append(f"There are no neighbours: {error}")
+            self.notes.append(f"There are no neighbours for the network: {error}")
 
     def made(self, number: int) -> dict[str, Any]:
         """The entry of one class."""
@@ -184,7 +188,7 @@ class ClassPictures:
         if not len(places):
             return []
         pictures, explained = self._explained(places, None)
-        found = self._neighbours(places)
+        by_features, by_pixels = self._near_features(places), self._near_pixels(places)
         cases = []
         for index, place in enumerate(places.tolist()):
             shown = enlarged_picture(pictures[index])
@@ -202,7 +206,8 @@ class ClassPictures:
                     {"method": spoken(each), "picture": named, "target": each.targets[within]}
                 )
             entry = {**self._answer(place), "picture": key, "maps": maps}
-            cases.append({**entry, "neighbours": found[index]})
+            near = {"neighbours": by_features[index], "near_pixels": by_pixels[index]}
+            cases.append(entry | near)
         return cases
 
     def _answer(self, place: int) -> dict[str, Any]:
@@ -218,15 +223,28 @@ class ClassPictures:
             "second_probability": float(values[second]),
         }
 
-    def _neighbours(self, places: Rows) -> list[list[Mapping[str, Any]]]:
-        """The most alike of the bank for each image, itself left out."""
-        if self.bank is None:
+    def _near_features(self, places: Rows) -> list[list[Mapping[str, Any]]]:
+        if self.by_features is None:
             return [[] for _ in places]
-        rows, dataset = self.data.rows[places], self.data.dataset
-        asked = features_of(self.model, self.data.store, rows)
-        near = nearest(asked, self.bank, NEIGHBOURS + 1)
+        asked = features_of(self.model, self.data.store, self.data.rows[places])
+        return self._others(places, self.by_features.nearest(asked, NEIGHBOURS + 1))
+
+    def _near_pixels(self, places: Rows) -> list[list[Mapping[str, Any]]]:
+        if self.by_pixels is None:
+            return [[] for _ in places]
+        asked = self._pixel_rows(self.data.rows[places])
+        return self._others(places, self.by_pixels.nearest(asked, NEIGHBOURS + 1))
+
+    def _pixel_rows(self, rows: Rows) -> NDArray[np.float32]:
+        parts = np.array_split(rows, -(-len(rows) // BATCH_SIZE))
+        shown = [pixel_rows(pixels_of(self.model, self.data.store, part)) for part in parts]
+        return np.concatenate(shown)
+
+    def _others(self, places: Rows, near: Neighbours) -> list[list[Mapping[str, Any]]]:
+        """The most alike of the bank for each image, itself left out."""
+        dataset = self.data.dataset
         found: list[list[Mapping[str, Any]]] = []
-        for own, indices, distances in zip(rows, near.indices, near.distances, strict=True):
+        for own, indices, distances in zip(self.data.rows[places], *near, strict=True):
             others = [
                 {
                     "id": dataset.ids[row],

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 from striate.errors import DataError, UsageError
 from striate.files import parse_json
 from striate.metrics import paired
-from striate.tasks.request import CompareRequest, ask
+from striate.tasks.fields import ask
+from striate.tasks.request import CompareRequest
 from striate.tasks.run import Run
 from striate.tasks.run_folder import RunFolder, find_run
 

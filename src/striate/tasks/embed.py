@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +15,26 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from striate.data import Dataset, open_dataset, open_files, usable
+from striate.data.decode import PIXEL_CAP
 from striate.errors import DataError
 from striate.explain import embeddings
 from striate.explain.projection import project
 from striate.files import write_atomic
 from striate.inference import device_of
 from striate.model import Model
+from striate.reading import needed_preprocessing
 from striate.report.words import counted
+from striate.tasks.alike import Alike, find_alike
 from striate.tasks.embedding_map import MOST_SHOWN, Shown, write_map
+from striate.tasks.explain_request import EmbedRequest
+from striate.tasks.fields import ask
 from striate.tasks.loading import store_for
 from striate.tasks.predict import model_of
 from striate.tasks.preparing import check_data
-from striate.tasks.request import EmbedRequest, ask
 from striate.training import Notice, OnEvent, StageProgress, choose_device, ignore
 
 CLASSIFIED = "what the last layer is given"
+ENDS = ("json", "png")  # of the files of neighbours
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class Embedded:
         images: of how many; `total` were asked for.
         places: the files by what they are.
         silhouette: how well the classes are parted in the features, -1..1; None without classes.
+        alike: for every photograph that was asked about, the images most like it.
     """
 
     images: int
@@ -50,6 +56,7 @@ class Embedded:
     places: dict[str, Path]
     interrupted: bool = False
     silhouette: float | None = None
+    alike: tuple[Alike, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -71,6 +78,7 @@ class Embedded:
             "interrupted": self.interrupted,
             "silhouette": self.silhouette,
             "files": {name: str(place) for name, place in self.places.items()},
+            "alike": [asdict(each) for each in self.alike],
         }
 
 
@@ -104,6 +112,7 @@ def embed(run: str | Path, data: str | Path, *, progress: bool = True, **options
 def carry_out(request: EmbedRequest, *, on_event: OnEvent = ignore) -> Embedded:
     """Embed the images, write the table, lay out the map and write the page and the grid.
 
+    Where photographs are named, the images most like each are found before the map is laid out.
     An interruption while images are embedded, or while the map is laid out, ends with the table
     of what is done; then `interrupted` is true.
 
@@ -113,15 +122,11 @@ def carry_out(request: EmbedRequest, *, on_event: OnEvent = ignore) -> Embedded:
         UnknownName: the network has no such layer.
     """
     model = model_of(request.run)
-    if model.preprocessing is None:
-        raise DataError(
-            "model-no-preprocessing",
-            "This model was trained on arrays and does not know how to read a picture.",
-            "Give it one: model.preprocessing = st.Preprocessing(size=…, channels=…).",
-        )
+    needed_preprocessing(model.preprocessing)
     model.network.to(choose_device(request.device))
     layer = _layer(model, request.layer)
     dataset = _images(request.data, on_event)
+    photographs = _photographs(request.like, on_event) if request.like else None
     read = _Read()
     interrupted = False
     try:
@@ -146,6 +151,12 @@ def carry_out(request: EmbedRequest, *, on_event: OnEvent = ignore) -> Embedded:
     if interrupted:
         return found
     try:
+        if photographs is not None:
+            alike = find_alike(
+                model, layer, photographs, known, vectors, request.top, request.output_dir
+            )
+            near = {f"alike {end}": request.output_dir / f"neighbours.{end}" for end in ENDS}
+            found = replace(found, places={**found.places, **near}, alike=alike)
         laying = f"Laying out the map ({request.method})"
         on_event(StageProgress(laying, 0, 1))
         points = project(vectors, request.method, seed=request.seed)
@@ -159,10 +170,9 @@ def carry_out(request: EmbedRequest, *, on_event: OnEvent = ignore) -> Embedded:
         silhouette = write_map(request.output_dir, shown, vectors, points, pictures, request.seed)
         on_event(StageProgress("Drawing the map", 1, 1))
     except KeyboardInterrupt:
-        return Embedded(**{**vars(found), "interrupted": True})
-    places = {name: request.output_dir / name for name in ("map.html", "grid.png")}
-    named = {"embeddings": table, "map": places["map.html"], "grid": places["grid.png"]}
-    return Embedded(**{**vars(found), "places": named, "silhouette": silhouette})
+        return replace(found, interrupted=True)
+    drawn = {"map": request.output_dir / "map.html", "grid": request.output_dir / "grid.png"}
+    return replace(found, places={**found.places, **drawn}, silhouette=silhouette)
 
 
 def _layer(model: Model, asked: str | None) -> str | None:
@@ -180,9 +190,18 @@ def _images(data: str, on_event: OnEvent) -> Dataset:
             raise
         dataset = open_files(data)
         on_event(Notice("info", "data-unlabelled", f"{data} has no classes: the map has answers."))
+    return _readable(dataset, data, on_event)
+
+
+def _photographs(like: Path, on_event: OnEvent) -> Dataset:
+    """An image, a folder or a glob of them, whatever classes they may have."""
+    return _readable(open_files(like), str(like), on_event)
+
+
+def _readable(dataset: Dataset, data: str, on_event: OnEvent) -> Dataset:
     if not len(dataset):
         raise DataError("data-no-images", f"There is no image in {data}.", "Name a folder of them.")
-    report = check_data(dataset, 100_000_000, on_event)
+    report = check_data(dataset, PIXEL_CAP, on_event)
     kept = usable(dataset, report) if dataset.classes else dataset.select(report.kept)
     if (left := len(dataset) - len(kept)) > 0:
         sentence = f"{counted(left, 'image')} left out: not readable."
@@ -201,8 +220,7 @@ def _read(
     on_event: OnEvent,
 ) -> None:
     """Vectors, answers and small pictures of all images, in one pass of the network."""
-    network, preprocessing = model.logits_network, model.preprocessing
-    assert preprocessing is not None  # noqa: S101  checked by the caller
+    network, preprocessing = model.logits_network, needed_preprocessing(model.preprocessing)
     store = store_for(dataset, model)
     side = 64 if len(dataset) <= 2_500 else 48 if len(dataset) <= 6_000 else 32
     total = len(dataset)

@@ -9,7 +9,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -17,12 +16,12 @@ from striate.data import Dataset
 from striate.explain import nearest
 from striate.explain.class_distances import ClassDistances, class_distances
 from striate.explain.grid import grid_picture, snap_to_grid
+from striate.explain.neighbours import pixel_rows
 from striate.files import write_atomic
 from striate.report.embedding_page import EmbeddingMap, embedding_page
 
 MOST_SHOWN = 10_000  # images on the page; of more, as many by lot
 NEIGHBOURS = 5
-PIXEL_SIDE = 32  # of the thumbnails whose pixels are compared
 BINS = 5  # groups of equal number that regression targets are shown as
 
 Floats = NDArray[np.float64]
@@ -61,6 +60,7 @@ def write_map(
         rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_SHOWN, replace=False))
     labels, predicted = _texts(shown)
     cells, side = snap_to_grid(points[rows])
+    thumbnails = torch.from_numpy(pictures[rows]).permute(0, 3, 1, 2)
     distances = _distances(vectors[rows], [labels[row] or predicted[row] for row in rows], seed)
     page = EmbeddingMap(
         title=shown.title,
@@ -74,7 +74,7 @@ def write_map(
         predicted=[predicted[row] for row in rows],
         names=[shown.dataset.ids[row] for row in rows],
         near_features=_others(vectors[rows]),
-        near_pixels=_others(_pixels(pictures[rows]), "euclidean"),
+        near_pixels=_others(pixel_rows(thumbnails), "euclidean"),
         silhouettes=_silhouettes(distances),
         nearest_class=_nearest_classes(distances),
         judged=shown.judged,
@@ -115,14 +115,6 @@ def _others(
     missing = ~own.any(axis=1)  # among equal images, itself may not be the nearest
     own[missing, -1] = True
     return found[~own].reshape(len(vectors), -1)[:, :count]
-
-
-def _pixels(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Pictures [N, h, w, 3] as rows of 32 × 32 pixels."""
-    images = torch.from_numpy(pictures).permute(0, 3, 1, 2).float()
-    small = F.interpolate(images, size=(PIXEL_SIDE, PIXEL_SIDE), mode="bilinear", antialias=True)
-    rows: NDArray[np.float32] = small.flatten(1).numpy()
-    return rows
 
 
 def _distances(

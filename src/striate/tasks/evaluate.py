@@ -10,12 +10,13 @@ import numpy as np
 from striate.data import CheckReport, Dataset, Finding, open_dataset, usable
 from striate.errors import DataError
 from striate.model import Model
+from striate.tasks.fields import ask
 from striate.tasks.gallery import make_gallery
 from striate.tasks.judging import judge_model, write_predictions, write_report
 from striate.tasks.loading import store_for
 from striate.tasks.preparing import check_data, open_source, prepare, refuse_errors
 from striate.tasks.report_facts import data_facts, model_facts
-from striate.tasks.request import IN_MEMORY, EvaluateRequest, TrainRequest, ask
+from striate.tasks.request import IN_MEMORY, EvaluateRequest, TrainRequest
 from striate.tasks.run import Report, Run, open_run
 from striate.tasks.run_folder import RunFolder, new_folder_in
 from striate.training import Notice, OnEvent, choose_device, ignore

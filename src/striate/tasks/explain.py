@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from striate.answering import Answering
-from striate.errors import DataError, ExplainError, UsageError
+from striate.errors import ExplainError, UsageError
 from striate.explain import Explanation, colour_scale
 from striate.explaining import Seen, name_of, seen_as, targets_of
 from striate.files import write_atomic
 from striate.model import Model
 from striate.predictions import Unreadable
-from striate.reading import read_pictures
+from striate.reading import needed_preprocessing, read_pictures
 from striate.report.explained import Shown, draw_explained, words_of
 from striate.report.words import visible
 from striate.tasks.explain_choices import Choices, choices_of, shown_map, spoken
+from striate.tasks.explain_request import ExplainRequest
 from striate.tasks.gallery import enlarged_picture
 from striate.tasks.predict import model_of, named_files
-from striate.tasks.request import ExplainRequest
 from striate.training import OnEvent, StageProgress, choose_device, ignore
 
 FORMAT = 1
@@ -101,14 +101,9 @@ def _explain_all(
     on_event: OnEvent,
 ) -> None:
     answering = model.answering()
-    if answering.preprocessing is None:
-        raise DataError(
-            "model-no-preprocessing",
-            "This model was trained on arrays and does not know how to read a picture.",
-            "Give it one: model.preprocessing = st.Preprocessing(size=…, channels=…).",
-        )
+    preprocessing = needed_preprocessing(answering.preprocessing)
     named = named_files(request.files)
-    reading = read_pictures(named, answering.preprocessing, request.batch_size)
+    reading = read_pictures(named, preprocessing, request.batch_size)
     total, done, before = len(reading.sources) * len(choices.methods), 0, 0
     places = _Places(request.out)
     try:

@@ -14,7 +14,7 @@ from striate.explain.explanation import FAILS, crossed_out
 from striate.explain.pictures import Picture
 from striate.explain.quality import MEASURES
 from striate.explaining import Seen, Target, explain_seen, layer_path
-from striate.tasks.request import ExplainRequest
+from striate.tasks.explain_request import ExplainRequest
 
 FULL_COLOUR = 99.0  # percentile of a map's absolute values that has its full colour
 

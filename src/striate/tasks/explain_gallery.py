@@ -6,16 +6,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from striate.errors import DataError, ExplainError, UsageError
+from striate.errors import ExplainError, UsageError
 from striate.files import write_atomic
 from striate.model import Model
 from striate.predictions import Unreadable
+from striate.reading import needed_preprocessing
 from striate.report.gallery_page import gallery_page
 from striate.tasks.class_pictures import ClassPictures
 from striate.tasks.explain_choices import choices_of, listed
+from striate.tasks.explain_request import ExplainRequest
 from striate.tasks.gallery_data import judged_data, shown_classes
 from striate.tasks.predict import model_of
-from striate.tasks.request import ExplainRequest
 from striate.training import OnEvent, choose_device, ignore
 
 
@@ -106,9 +107,4 @@ def _check_model(model: Model) -> None:
             f" with {len(model.classes)} named classes.",
             "Explain single images: striate explain RUN FILES…",
         )
-    if model.preprocessing is None:
-        raise DataError(
-            "model-no-preprocessing",
-            "This model was trained on arrays and does not know how to read a picture.",
-            "Give it one: model.preprocessing = st.Preprocessing(size=…, channels=…).",
-        )
+    needed_preprocessing(model.preprocessing)

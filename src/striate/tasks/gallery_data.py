@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from striate.data import CanvasStore, Dataset, open_dataset, usable
+from striate.data.decode import PIXEL_CAP
 from striate.errors import DataError, RunError
 from striate.inference import BATCH_SIZE, network_outputs
 from striate.model import Model
+from striate.reading import needed_preprocessing
 from striate.report.words import counted
 from striate.tasks.evaluate import bound_by_name
 from striate.tasks.gallery import BANK
@@ -20,7 +22,6 @@ from striate.tasks.run_folder import find_run
 from striate.training import OnEvent, StageProgress
 
 MOST_CLASSES = 20
-PIXEL_CAP = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -103,16 +104,12 @@ def _values(
 
 def inputs_of(model: Model, store: CanvasStore, rows: NDArray[np.int64]) -> Tensor:
     """What the network sees of these images, [n, C, H, W]."""
-    preprocessing = model.preprocessing
-    assert preprocessing is not None  # noqa: S101  checked before
-    return preprocessing.normalise(pixels_of(model, store, rows))
+    return needed_preprocessing(model.preprocessing).normalise(pixels_of(model, store, rows))
 
 
 def pixels_of(model: Model, store: CanvasStore, rows: NDArray[np.int64]) -> Tensor:
     """The same before it is made normal, uint8 [n, C, H, W]."""
-    preprocessing = model.preprocessing
-    assert preprocessing is not None  # noqa: S101  checked before
-    return preprocessing.centre(store.gather(rows))
+    return needed_preprocessing(model.preprocessing).centre(store.gather(rows))
 
 
 def shown_classes(

@@ -10,9 +10,17 @@ from torch import nn
 
 from striate import zoo
 from striate.data import Augmentation, Preprocessing, canvas_store
-from striate.tasks.choices import FEW, SMALL, Facts, choose_recipe, has_normalisation
+from striate.tasks.choices import (
+    FEW,
+    SMALL,
+    Facts,
+    choose_recipe,
+    choose_tuned,
+    has_normalisation,
+)
 from striate.tasks.preparing import Prepared
 from striate.tasks.request import TrainRequest
+from striate.tasks.start import Start
 from striate.training import Recipe
 
 CANVAS = 1.15  # of the image size: room for random crops
@@ -50,15 +58,28 @@ def recipe_of(request: TrainRequest) -> Recipe:
     return Recipe(**{name: getattr(request, name) for name in Recipe.model_fields})
 
 
-def make_plan(request: TrainRequest, prepared: Prepared, own_network: nn.Module | None) -> Plan:
-    """Fill in what the request leaves open."""
+def make_plan(
+    request: TrainRequest,
+    prepared: Prepared,
+    own_network: nn.Module | None,
+    start: Start | None = None,
+) -> Plan:
+    """Fill in what the request leaves open; of a training from given weights all but the way to
+    tune them, which `tune_choice.settled` chooses."""
     facts = facts_of(prepared)
-    preprocessing, seen = _preprocessing(request, facts)
-    outputs = 1 if prepared.task == "regression" else len(prepared.dataset.classes)
-    name, why = _architecture(request, facts, own_network)
-    network = own_network or _outline(name, outputs, preprocessing)
+    outputs = outputs_of(prepared)
+    network: nn.Module
+    if start is not None:
+        preprocessing, network = start.preprocessing, start.network
+        name, whys = request.model, start.reasons
+    else:
+        preprocessing, seen = _preprocessing(request, facts)
+        name, why = _architecture(request, facts, own_network)
+        network = own_network or _outline(name, outputs, preprocessing)
+        preprocessing, whys = _measured(preprocessing, prepared), (seen, why)
     facts = replace(facts, side=max(preprocessing.size), normalised=has_normalisation(network))
-    choices = choose_recipe(recipe_of(request), facts)
+    recipe = recipe_of(request)
+    choices = choose_recipe(recipe, facts) if start is None else choose_tuned(recipe, facts)
     filled = request.model_copy(
         update={
             "model": name,
@@ -71,13 +92,18 @@ def make_plan(request: TrainRequest, prepared: Prepared, own_network: nn.Module 
     ).settled()
     return Plan(
         request=TrainRequest.model_validate(filled.model_dump()),
-        preprocessing=_measured(preprocessing, prepared),
+        preprocessing=preprocessing,
         augmentation=_augmentation(filled, preprocessing),
         outputs=outputs,
         monitor="val_loss",
         target_scale=_target_scale(prepared),
-        reasons=(seen, why, *choices.reasons),
+        reasons=(*whys, *choices.reasons),
     )
+
+
+def outputs_of(prepared: Prepared) -> int:
+    """How many numbers a network for these data gives."""
+    return 1 if prepared.task == "regression" else len(prepared.dataset.classes)
 
 
 def facts_of(prepared: Prepared) -> Facts:

@@ -1,94 +1,19 @@
-"""What can be asked of the tasks: frozen, validated, written once.
+"""What can be asked of the tasks, but of a network's inside: see `explain_request`."""
 
-The command line's flags, the docs and the checks are read from these fields. `positional` fields
-are a command's arguments; `flags` are spellings that people know from other tools.
-"""
-
-from collections.abc import Callable, Mapping
+import re
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import field_validator, model_validator
 
 from striate import filters
-from striate.errors import UsageError, unknown_name
-from striate.explain import METHODS
+from striate.data.decode import PIXEL_CAP
+from striate.tasks.fields import Request, argument, option
 from striate.training import Recipe
 
 UNRECORDED = frozenset({"resume", "output_dir"})  # they say where, not what
 IN_MEMORY = "<arrays>"  # stands for data that no string can name
-RULES = {  # the checks of pydantic in our words
-    "greater_than": "must be above {gt:g}",
-    "greater_than_equal": "must be at least {ge:g}",
-    "less_than": "must be below {lt:g}",
-    "less_than_equal": "must be at most {le:g}",
-    "literal_error": "must be one of {expected}",
-    "int_parsing": "must be a whole number",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "float_parsing": "must be a number",
-    "float_type": "must be a number",
-    "finite_number": "must be finite",
-    "string_type": "must be a text",
-    "bool_parsing": "must be true or false",
-    "bool_type": "must be true or false",
-    "path_type": "must be a path",
-}
-AnyRequest = TypeVar("AnyRequest", bound=BaseModel)
-
-
-def argument(help: str, *, default: Any = ..., variadic: bool = False) -> Any:
-    """A field that is given by its place on the command line."""
-    extra: dict[str, Any] = {"positional": True, "variadic": variadic}
-    return Field(default, description=help, json_schema_extra=extra)
-
-
-def option(default: Any, help: str, *flags: str, **limits: Any) -> Any:
-    """A field that is given by a flag, with its limits (`ge`, `gt`, `le`, `lt`)."""
-    extra: dict[str, Any] = {"flags": list(flags)}
-    return Field(default, description=help, json_schema_extra=extra, **limits)
-
-
-class Request(BaseModel):
-    """The base of all requests: an unknown field is an error, and nothing changes later."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-def ask(
-    kind: type[AnyRequest],
-    values: Mapping[str, Any],
-    spelled: Callable[[str], str] = str,
-) -> AnyRequest:
-    """A request from plain values, checked.
-
-    Args:
-        spelled: a field's name as the person wrote it, such as `--batch-size`.
-    Raises:
-        UnknownName: the request has no such field; the nearest names are given.
-        UsageError: a value breaks its rule; the field, the rule and the value are told.
-    """
-    for name in values:
-        if name not in kind.model_fields:
-            raise unknown_name("option", name, kind.model_fields)
-    try:
-        return kind(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-    name = str(first["loc"][0]) if first["loc"] else ""
-    if first["type"] == "missing":
-        raise UsageError("usage-missing", f"{name.upper()} is missing.")
-    rule = RULES.get(first["type"], first["msg"].removeprefix("Value error, "))
-    rule = rule.format(**first.get("ctx", {}))
-    said = f"{spelled(name)}: {rule}, got {first['input']!r}." if name else f"{rule}."
-    raise UsageError("usage-value", said)
+TUNES = ("auto", "head", "gradual", "all")  # or last:N
 
 
 def check_shares(val: float, test: float) -> None:
@@ -109,6 +34,24 @@ class TrainRequest(Recipe):
 
     data: str = argument("Folder, table, array file, or a built-in name such as digits.")
     model: str = option("auto", "Architecture of the zoo; auto chooses by images and their number.")
+    weights: str | None = option(
+        None, "Weights to start from: pretrained, a run, a model file, or a file from elsewhere."
+    )
+    tune: str = option(
+        "auto", "What of the weights is trained on: auto, head, last:N stages, gradual, or all."
+    )
+    head: Literal["linear", "logistic", "svm", "knn"] = option(
+        "linear", "What answers from frozen features: a layer, or a model of scikit-learn."
+    )
+    views: int | None = option(
+        None, "Changed views of every image whose features are kept, with --tune head.", ge=1, le=64
+    )
+    mean: tuple[float, float, float] | None = option(
+        None, "Red, green and blue that the weights take from 0..1 pixels; unset finds it out."
+    )
+    std: tuple[float, float, float] | None = option(
+        None, "What the weights divide by after that."
+    )
     image_size: int | None = option(
         None, "Side of the square that the network sees, in pixels.", "--img-size", "--imgsz", ge=1
     )
@@ -131,7 +74,7 @@ class TrainRequest(Recipe):
         0.15, "Share of the images for the test, where the data have none.", ge=0, lt=1
     )
     split: Path | None = option(None, "A split.csv of an earlier run to use again.")
-    pixel_cap: int = option(100_000_000, "Refuse pictures of more pixels, unopened.", ge=1)
+    pixel_cap: int = option(PIXEL_CAP, "Refuse pictures of more pixels, unopened.", ge=1)
     output_dir: Path | None = option(
         None, "The run folder; runs/NAME by default.", "-o", "--output"
     )
@@ -144,9 +87,28 @@ class TrainRequest(Recipe):
             raise ValueError("red, green and blue must lie between 0 and 255")
         return value
 
+    @field_validator("tune")
+    @classmethod
+    def _is_tune(cls, value: str) -> str:
+        if value not in TUNES and not re.fullmatch(r"last:[1-9]\d*", value):
+            raise ValueError(f"must be one of {', '.join(TUNES)}, or last:N such as last:2")
+        return value
+
     @model_validator(mode="after")
     def _leaves_images(self) -> Self:
         check_shares(self.val, self.test)
+        return self
+
+    @model_validator(mode="after")
+    def _has_weights_to_tune(self) -> Self:
+        if self.weights is None:
+            for name in ("tune", "head", "views", "mean", "std"):
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise ValueError(f"--{name} says what becomes of --weights, and there are none")
+        elif (self.mean is None) != (self.std is None):
+            raise ValueError("--mean and --std belong together")
+        elif self.head != "linear" and self.tune not in ("auto", "head"):
+            raise ValueError(f"--head {self.head} answers from frozen features: --tune head")
         return self
 
     @property
@@ -277,7 +239,7 @@ class DataCheckRequest(Request):
     task: Literal["auto", "single_label", "multi_label", "regression"] = option(
         "auto", "What the labels are; auto reads it off them."
     )
-    pixel_cap: int = option(100_000_000, "Refuse pictures of more pixels, unopened.", ge=1)
+    pixel_cap: int = option(PIXEL_CAP, "Refuse pictures of more pixels, unopened.", ge=1)
     output: Path | None = option(None, "Write the full account to this JSON file.", "-o")
 
 
@@ -292,7 +254,7 @@ class DataSplitRequest(Request):
     val: float = option(0.15, "Share of the images for validation.", gt=0, lt=1)
     test: float = option(0.15, "Share of the images for the test.", ge=0, lt=1)
     seed: int = option(0, "Fixes the draw.", ge=0)
-    pixel_cap: int = option(100_000_000, "Refuse pictures of more pixels, unopened.", ge=1)
+    pixel_cap: int = option(PIXEL_CAP, "Refuse pictures of more pixels, unopened.", ge=1)
 
     @model_validator(mode="after")
     def _leaves_images(self) -> Self:
@@ -325,68 +287,3 @@ class FilterRequest(Request):
 
 
 FilterRequest.__doc__ = (FilterRequest.__doc__ or "").format(kernels=", ".join(filters.NAMES))
-
-
-class ExplainRequest(Request):
-    """Show what speaks for an answer: maps over photographs, or a gallery of a labelled data set.
-
-    Methods: {methods}.
-
-    With FILES, a picture for every image and method and explanations.json go to --out; what was
-    done is kept when Ctrl-C comes. Files that cannot be read are listed at the end, and the exit
-    code is then 3. With --gallery, one page shows typical, wrong and uncertain images of every
-    class, each with maps and neighbours, and where the network looks on the whole.
-    """
-
-    run: str = argument("Run folder, its name under runs/, or a model file.")
-    files: tuple[str, ...] = argument("Images, folders, globs, or -.", default=(), variadic=True)
-    method: str = option("grad_cam", "Methods; several with commas between them.", "-m")
-    target: str | None = option(
-        None, "Class to explain, by name or number; the answer of the model if unset."
-    )
-    layer: str | None = option(
-        None,
-        "Layer to look at, such as stage3; the last that gives a map if unset.",
-    )
-    quality: str = option(
-        "", "Measures of faithfulness, such as deletion,insertion; none if unset."
-    )
-    gallery: str | None = option(None, "Labelled data to write a gallery of, as for train.")
-    each: int = option(4, "Images of each kind, for every class of the gallery.", ge=1)
-    only: str | None = option(
-        None, "Classes of the gallery, with commas between them; the 20 worst if unset."
-    )
-    out: Path = option(Path("explanations"), "Folder to write to.", "-o", "--output-dir")
-    batch_size: int = option(8, "Images explained at a time.", "-b", ge=1)
-    device: str = option("auto", "auto, cpu, cuda, cuda:1, mps …")
-
-    @model_validator(mode="after")
-    def _has_one_subject(self) -> Self:
-        if self.files and self.gallery is not None:
-            raise ValueError("FILES and --gallery cannot be asked for at once")
-        return self
-
-
-ExplainRequest.__doc__ = (ExplainRequest.__doc__ or "").format(methods=", ".join(METHODS))
-
-
-class EmbedRequest(Request):
-    """Draw a map of images by what a network makes of them: its features at one layer.
-
-    DATA is given as for train; its labels colour the map, and a folder without classes has a map
-    by answers. Written are embeddings.parquet (path, label, predicted, vector, x, y), map.html, to
-    be opened in a browser, and grid.png. When Ctrl-C comes, embeddings.parquet holds what is done.
-    """
-
-    run: str = argument("Run folder, its name under runs/, or a model file.")
-    data: str = argument("Folder, table, array file, or a built-in name such as digits.")
-    layer: str | None = option(
-        None, "Layer to read, such as stage3; what the last layer is given if unset.", "--tap"
-    )
-    method: Literal["pca", "tsne", "umap"] = option(
-        "tsne", "How vectors become points; umap needs pip install 'striate[explain]'.", "-m"
-    )
-    output_dir: Path = option(Path("embedding"), "Folder to write to.", "-o", "--output")
-    seed: int = option(0, "Fixes the map.", ge=0)
-    batch_size: int = option(64, "Images per batch.", "-b", ge=1)
-    device: str = option("auto", "auto, cpu, cuda, cuda:1, mps …")

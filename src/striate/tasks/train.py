@@ -15,18 +15,25 @@ from striate.errors import UsageError, unknown_name
 from striate.inference import network_outputs
 from striate.metrics import fit_temperature
 from striate.model import Model
+from striate.nn import HeadedNetwork
+from striate.nn.stages import rate_scales
 from striate.tasks.claim import claimed, to_resume
+from striate.tasks.fields import ask
 from striate.tasks.gallery import make_gallery
 from striate.tasks.judging import judge_model, write_predictions, write_report
 from striate.tasks.loading import TrainingData, store_for, training_data
 from striate.tasks.own_network import check_own_network
-from striate.tasks.plan import Plan, make_plan
+from striate.tasks.phases import tune
+from striate.tasks.plan import Plan, make_plan, outputs_of
 from striate.tasks.preparing import Prepared, open_source, prepare
 from striate.tasks.report_facts import training_facts
-from striate.tasks.request import IN_MEMORY, TrainRequest, ask
+from striate.tasks.request import IN_MEMORY, TrainRequest
 from striate.tasks.run import Run
 from striate.tasks.run_folder import RunFolder
+from striate.tasks.start import Start, network_for, start_from
+from striate.tasks.tune_choice import settled
 from striate.tasks.validation import validation
+from striate.tasks.weights import StartingWeights, starting_weights
 from striate.training import (
     Checkpoints,
     EventLog,
@@ -99,21 +106,34 @@ def run(
     if request.resume:
         request = to_resume(request)
     device = _refuse_at_once(request, network)
+    weights = None
+    if request.weights is not None:
+        weights = starting_weights(request.weights, request.model)
+        request = request.model_copy(update={"model": weights.name})
     dataset = open_source(source if source is not None else request.data, request.task)
     with claimed(request) as folder:
         folder.remove_leftovers()
         watch = together(EventLog(folder.events), on_event)
         prepared = prepare(dataset, request, folder, watch, request.split)
-        plan = make_plan(request, prepared, network)
+        start = None if weights is None else _start(weights, request, prepared, watch)
+        plan = make_plan(request, prepared, network, start)
         if network is not None:
             check_own_network(network, plan)
-        plan = _with_reasons(plan, folder, watch)
-        net = network if network is not None else _new_network(plan)
+        net = network or (start.network if start else _new_network(plan))
         data = training_data(prepared, plan, device, watch)
+        if start is not None:
+            plan = settled(plan, start.network, data, folder, watch)
+        plan = _with_reasons(plan, folder, watch)
         if not folder.started:
             folder.write_recipe(plan.request.recorded())
         with StopSignal() as stop:
-            result = _fit(net, plan, data, folder, watch, stop, resume=request.resume)
+            if start is not None:
+                result = tune(
+                    start.network, plan, data, _objective(plan.recipe, data), folder, watch, stop,
+                    resume=request.resume,
+                )  # fmt: skip
+            else:
+                result = _fit(net, plan, data, folder, watch, stop, resume=request.resume)
         folder.write_history(result.history)
         model = _model(net, plan, prepared, data, result)
         model.save(folder.model)
@@ -125,6 +145,12 @@ def run(
 
 def _refuse_at_once(request: TrainRequest, network: nn.Module | None) -> torch.device:
     """Raise for what is wrong whatever the data are, before a folder is made."""
+    if network is not None and request.weights is not None:
+        raise UsageError(
+            "train-own-network-weights",
+            "A network of your own comes with the weights that it has; weights= names others.",
+            "Load them into the network first, or name an architecture of the zoo.",
+        )
     if network is None and request.model not in ("auto", *zoo.ARCHITECTURES):
         raise unknown_name("architecture", request.model, zoo.ARCHITECTURES)
     if network is None and request.model != "auto":
@@ -145,6 +171,15 @@ def _with_reasons(plan: Plan, folder: RunFolder, watch: OnEvent) -> Plan:
     for reason in plan.reasons:
         watch(Notice("info", "plan", reason))
     return plan
+
+
+def _start(
+    weights: StartingWeights, request: TrainRequest, prepared: Prepared, watch: OnEvent
+) -> Start:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(request.seed)
+        network = network_for(weights, request, prepared, outputs_of(prepared))
+    return start_from(weights, request, prepared, network, watch)
 
 
 def _new_network(plan: Plan) -> nn.Module:
@@ -180,7 +215,20 @@ def _fit(
         on_event=watch,
         stop=stop,
         name_of=lambda record: data.ids[record],
+        rate_scales=_rate_scales(network, plan.recipe.layer_decay),
     )
+
+
+def _rate_scales(network: nn.Module, layer_decay: float | None) -> Mapping[str, float] | None:
+    if layer_decay is None:
+        return None
+    if not isinstance(network, HeadedNetwork):
+        raise UsageError(
+            "train-no-stages",
+            f"--layer-decay: a {type(network).__name__} has no stages that are known.",
+            "It is for architectures of the zoo; leave it out.",
+        )
+    return rate_scales(network, layer_decay)
 
 
 def _objective(recipe: Recipe, data: TrainingData) -> Objective:

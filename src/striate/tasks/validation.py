@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.special import log_expit, log_softmax
 from torch import nn
 
+from striate.data import FeatureEval
 from striate.inference import network_outputs
 from striate.predictions import Task
 from striate.tasks.loading import TrainingData
@@ -14,12 +15,18 @@ from striate.tasks.loading import TrainingData
 Scores = dict[str, float]
 
 
-def validation(data: TrainingData) -> Callable[[nn.Module], Scores]:
+def validation(
+    data: TrainingData, instead: FeatureEval | None = None
+) -> Callable[[nn.Module], Scores]:
     """A function from the network to its scores, such as val_loss and val_accuracy.
 
     The loss is the plain one (no smoothing, no weights), so that runs can be held beside another.
+
+    Args:
+        instead: of the validation images, what the part of a network before this one made of them.
     """
-    batches, targets = data.val or (), data.scaled_labels("val").astype(np.float32)
+    batches = instead or data.val or ()
+    targets = data.scaled_labels("val").astype(np.float32)
 
     def validate(network: nn.Module) -> Scores:
         outputs = network_outputs(network, (batch.images for batch in batches))

@@ -1,6 +1,7 @@
 """The zoo: which architectures are there, what is each one's story, and its published weights."""
 
 import inspect
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from striate.report.catalogue import Entry, Stage
 from striate.report.catalogue_chart import draw_catalogue
 from striate.summaries import Row, Summary, drawing_of, summary
 from striate.tasks.request import ZooPullRequest, ZooRequest
+from striate.training import OnEvent, StageProgress, ignore
+
+MB = 1_000_000  # bytes
 
 SORTS: dict[str, Callable[[Entry], tuple[float | str, ...]]] = {
     "year": lambda entry: (entry.year, entry.weights),
@@ -86,7 +90,7 @@ def carry_out(request: ZooRequest) -> Catalogue | Story:
     return Catalogue(tuple(entries), request.picture)
 
 
-def pull(request: ZooPullRequest, on_progress: zoo.OnProgress | None = None) -> Pulled:
+def pull(request: ZooPullRequest, *, on_event: OnEvent = ignore) -> Pulled:
     """Fetch published weights and keep them as a model file of ours.
 
     Raises:
@@ -96,7 +100,14 @@ def pull(request: ZooPullRequest, on_progress: zoo.OnProgress | None = None) -> 
     """
     if request.name not in zoo.ARCHITECTURES:
         raise unknown_name("architecture", request.name, zoo.ARCHITECTURES)
-    return Pulled(request.name, zoo.pull(request.name, request.source, on_progress=on_progress))
+
+    def tell(here: int, total: int | None) -> None:
+        if total is not None:  # else the server does not say
+            whole = math.ceil(total / MB)
+            done = whole if here >= total else here // MB
+            on_event(StageProgress("Fetching the weights (MB)", done, whole))
+
+    return Pulled(request.name, zoo.pull(request.name, request.source, on_progress=tell))
 
 
 def _wanted(entry: Entry, request: ZooRequest) -> bool:

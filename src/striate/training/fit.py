@@ -1,6 +1,6 @@
 """Training, from a network and batches to the best weights; it knows nothing of the task."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from torch import nn
@@ -34,9 +34,12 @@ def fit(
     on_event: OnEvent = ignore,
     stop: StopSignal | None = None,
     name_of: NameOf = str,
+    rate_scales: Mapping[str, float] | None = None,
 ) -> FitResult:
     """Train the network in place, and leave in it the weights that judged best.
 
+    Frozen modules, all of whose weights have `requires_grad` off, are in eval mode meanwhile, so
+    that none of their tensors changes, running statistics included.
     Random numbers follow from the recipe's seed and the step; torch's own are left as found.
 
     Args:
@@ -48,6 +51,7 @@ def fit(
         resume: go on from the latest checkpoint, if there is one, as if never interrupted.
         stop: asks to stop after the step under way.
         name_of: a record number's file, for messages.
+        rate_scales: factors on the learning rate by weights' names; 1 where none is given.
     Raises:
         TrainingError: `train-non-finite` or `train-out-of-memory`.
         FileError: a checkpoint cannot be written, or none can be trusted or fits.
@@ -57,7 +61,7 @@ def fit(
     device = choose_device(recipe.device)
     _check(batches, recipe, validate, checkpoints, resume)
     with _modes_kept(network), training_arithmetic(device), telling_out_of_memory(recipe):
-        learner = make_learner(network, objective, recipe, device)
+        learner = make_learner(network, objective, recipe, device, rate_scales)
         steps = -(-batches.steps // recipe.accumulate)
         keeper = Keeper(learner, recipe, steps, checkpoints, on_event)
         progress = keeper.resume() if resume else Progress()

@@ -63,7 +63,7 @@ class Learner:
             with torch.no_grad(), _applied(self.ema):
                 yield self.network
         finally:
-            self.network.train()
+            train_mode(self.network)
 
     def tensors(self) -> dict[str, Tensor]:
         """All that a checkpoint must hold as tensors, named `kind/name`."""
@@ -109,15 +109,19 @@ class Learner:
 
 
 def make_learner(
-    network: nn.Module, objective: Objective, recipe: Recipe, device: torch.device
+    network: nn.Module,
+    objective: Objective,
+    recipe: Recipe,
+    device: torch.device,
+    rate_scales: Mapping[str, float] | None = None,
 ) -> Learner:
     """Bring the network to its device, channels last, and put together what the recipe asks for."""
     amp = choose_amp(recipe.amp, device)
     network.to(device)
     channels_last(network)
-    network.train()
+    train_mode(network)
     network_tensors(network)  # refuses what no checkpoint could hold
-    optimizer = make_optimizer(network, recipe)
+    optimizer = make_optimizer(network, recipe, rate_scales)
     buffers = list(network.buffers())
     return Learner(
         network=network,
@@ -132,6 +136,41 @@ def make_learner(
         amp=amp,
         scaler=torch.amp.GradScaler(device.type) if amp is torch.float16 else None,
     )
+
+
+def train_mode(network: nn.Module) -> None:
+    """Train mode; eval mode for what is frozen: norms keep their statistics, dropout rests.
+
+    A module is frozen where it has weights and none wants a gradient. In an `nn.Sequential` that
+    begins with frozen modules, what lies between these rests with them, such as dropout.
+    """
+    network.train()
+    for module in network.modules():
+        if _is_frozen(module):
+            module.eval()
+        elif isinstance(module, nn.Sequential):
+            for resting in _between_frozen(module):
+                resting.eval()
+
+
+def _is_frozen(module: nn.Module) -> bool:
+    wants = [weight.requires_grad for weight in module.parameters()]
+    return bool(wants) and not any(wants)
+
+
+def _between_frozen(chain: nn.Sequential) -> list[nn.Module]:
+    """What has no weights and lies between two of the frozen modules that the chain begins with."""
+    resting: list[nn.Module] = []
+    since: list[nn.Module] | None = None  # the last frozen module; None before the first
+    for child in chain:
+        if _is_frozen(child):
+            resting += since or []
+            since = []
+        elif next(child.parameters(), None) is not None:
+            break
+        elif since is not None:
+            since.append(child)
+    return resting
 
 
 def network_tensors(network: nn.Module) -> dict[str, Tensor]:

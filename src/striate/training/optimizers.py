@@ -1,6 +1,7 @@
 """Optimizers from torch.optim, and their state as named tensors."""
 
 from collections.abc import Callable, Mapping
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ NORMS = (
     nn.LocalResponseNorm,
 )
 Groups = list[dict[str, Any]]
+NO_SCALES: Mapping[str, float] = {}
 Maker = Callable[[Groups, Recipe, bool], Optimizer]  # (groups, recipe, fused) -> optimizer
 
 
@@ -57,7 +59,9 @@ OPTIMIZERS: Mapping[str, Maker] = {
 }
 
 
-def make_optimizer(network: nn.Module, recipe: Recipe) -> Optimizer:
+def make_optimizer(
+    network: nn.Module, recipe: Recipe, rate_scales: Mapping[str, float] | None = None
+) -> Optimizer:
     """The recipe's optimizer over all weights that want a gradient; the rate is set at each step.
 
     Fused kernels where torch has them for these weights, else the foreach implementation.
@@ -66,43 +70,54 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> Optimizer:
     name = str(recipe.optimizer)
     if name not in OPTIMIZERS:
         raise unknown_name("optimizer", name, OPTIMIZERS)
-    groups = parameter_groups(network, recipe.weight_decay or 0.0)
+    groups = parameter_groups(network, recipe.weight_decay or 0.0, rate_scales or NO_SCALES)
     weights = [weight for group in groups for weight in group["params"]]
     fused = all(w.is_floating_point() and w.device.type in ("cpu", "cuda") for w in weights)
     return OPTIMIZERS[name](groups, recipe, fused)
 
 
-def parameter_groups(network: nn.Module, weight_decay: float) -> Groups:
-    """Two groups: weights that decay, and biases and norms that do not.
+def parameter_groups(
+    network: nn.Module, weight_decay: float, rate_scales: Mapping[str, float] = NO_SCALES
+) -> Groups:
+    """Weights that decay, then biases and norms, which do not; of each a group for each run of one
+    `rate_scale`. So the order of the weights, by which checkpoints know them, is always the same.
 
+    Args:
+        rate_scales: factors on the learning rate by weights' names; 1 where none is given. Names of
+            weights that are not here are passed over, so that a part takes what is made for all.
+    Raises:
+        UsageError: no weight wants a gradient.
+        UnknownName: none of the names is here.
     Source: He et al. 2019, "Bag of Tricks", arXiv:1812.01187, section 3.1, "no bias decay".
     """
-    decaying: list[nn.Parameter] = []
-    steady: list[nn.Parameter] = []
+    decaying: dict[nn.Parameter, float] = {}  # with its rate scale; tied weights are here once
+    steady: dict[nn.Parameter, float] = {}
+    names = {name for name, _ in network.named_parameters(remove_duplicate=False)}
+    if rate_scales and names.isdisjoint(rate_scales):
+        raise unknown_name("weight of the network", next(iter(rate_scales)), names)
     for module_name, module in network.named_modules():
         for name, weight in module.named_parameters(prefix=module_name, recurse=False):
             if weight.requires_grad:
                 is_bias = name.rpartition(".")[2].endswith("bias")
                 still = weight.ndim <= 1 or is_bias or isinstance(module, NORMS)
-                (steady if still else decaying).append(weight)
+                (steady if still else decaying).setdefault(weight, rate_scales.get(name, 1.0))
     if not decaying and not steady:
         raise UsageError(
             "train-no-weights",
             "Training: the network has no weight that wants a gradient.",
             "Set requires_grad=True on what is to be trained.",
         )
-    groups = [(decaying, weight_decay), (steady, 0.0)]  # fromkeys: tied weights once
     return [
-        {"params": list(dict.fromkeys(weights)), "weight_decay": decay}
-        for weights, decay in groups
-        if weights
+        {"params": [weight for weight, _ in run], "weight_decay": decay, "rate_scale": scale}
+        for weights, decay in [(decaying, weight_decay), (steady, 0.0)]
+        for scale, run in groupby(weights.items(), key=lambda pair: pair[1])
     ]
 
 
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
-    """Use this rate from the next step on."""
+    """Use this rate from the next step on, times each group's `rate_scale`."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group["rate_scale"]
 
 
 def optimizer_tensors(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -64,6 +64,10 @@ class Recipe(BaseModel):
     weight_decay: float | None = knob(
         None, "Decay of weights; norms and biases have none.", "--weight-decay", "--wd", ge=0
     )
+    layer_decay: float | None = knob(
+        None, "Factor on the learning rate from one stage to the one before it; unset means 1.",
+        "--layer-decay", gt=0, le=1,
+    )  # fmt: skip
     schedule: Schedule = knob(
         "one_cycle", "Course of the learning rate.", "--schedule", "--sched", "--lr-scheduler"
     )

@@ -27,6 +27,7 @@ from striate.nn import (
     AuxiliaryClassifier,
     AvgPool2dTo,
     Concatenated,
+    Dropout,
     LocalResponseNorm,
     conv_norm,
     conv_relu,
@@ -73,7 +74,7 @@ def side_head(
         flatten=nn.Flatten(),
         hidden=nn.Linear(128 * 4 * 4, 1024),
         act=nn.ReLU(),
-        drop=nn.Dropout(0.7),
+        drop=Dropout(0.7),
         linear=nn.Linear(1024, classes),
     )
     return nn.Sequential(parts)

@@ -20,6 +20,7 @@ from torch import nn
 
 from striate.nn import (
     Classifier,
+    Dropout,
     InvertedResidual,
     SqueezeExcite,
     conv_norm,
@@ -93,7 +94,7 @@ def mobilenet_v3(
         flatten=nn.Flatten(),
         hidden=nn.Linear(6 * channels, hidden),
         act=nn.Hardswish(),
-        drop=nn.Dropout(0.2),
+        drop=Dropout(0.2),
         linear=nn.Linear(hidden, classes),
     )
     return Classifier(features, nn.Sequential(head))

@@ -23,7 +23,7 @@ from functools import partial
 
 from torch import nn
 
-from striate.nn import Classifier, Concatenated, conv_relu
+from striate.nn import Classifier, Concatenated, Dropout, conv_relu
 from striate.zoo._spec import ArchitectureSpec
 
 SQUEEZED = (16, 16, 32, 32, 48, 48, 64, 64)  # of fire2 … fire9; each half expands to 4 times that
@@ -61,7 +61,7 @@ def map_per_class(channels: int, classes: int) -> nn.Sequential:
     nn.init.normal_(maps.weight, std=0.01)
     nn.init.ones_(maps.bias)  # type: ignore[arg-type]  # there is one
     parts: OrderedDict[str, nn.Module] = OrderedDict(
-        drop=nn.Dropout(0.5),
+        drop=Dropout(0.5),
         conv10=maps,
         act10=nn.ReLU(),
         pool=nn.AdaptiveAvgPool2d(1),

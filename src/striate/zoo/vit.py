@@ -18,14 +18,13 @@ Begins: weights from a normal distribution of deviation 0.02 cut at 2, biases at
 """
 
 from collections import OrderedDict
-from contextlib import ExitStack
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from striate.errors import UsageError
-from striate.explain._hooks import evaluating, recording
+from striate.explain import attention_maps as looks_of
 from striate.nn import Added, Classifier, SelfAttention
 from striate.nn.tokens import ClassToken, FirstToken, Patches, Position
 from striate.shapes import Pair
@@ -78,7 +77,6 @@ def _begin(module: nn.Module) -> None:
         nn.init.zeros_(module.bias)
 
 
-@torch.no_grad()
 def attention_maps(network: nn.Module, images: Tensor) -> Tensor:
     """How strongly the class token looks at each patch, in every block and head.
 
@@ -94,11 +92,7 @@ def attention_maps(network: nn.Module, images: Tensor) -> Tensor:
             f"attention_maps: {type(network).__name__} has no tokens that look at one another.",
             'Make the network with zoo.create("vit_small_16").',
         )
-    places = [name for name, m in network.named_modules() if isinstance(m, SelfAttention)]
-    with evaluating(network), ExitStack() as hooks:
-        records = [hooks.enter_context(recording(network, f"{at}.weights")) for at in places]
-        network(images)
-    looks = torch.stack([record[-1][:, :, 0, 1:] for record in records], dim=1)
+    looks = torch.stack([look[:, :, 0, 1:] for look in looks_of(network, images).values()], dim=1)
     return looks.reshape(*looks.shape[:3], images.shape[2] // PATCH, images.shape[3] // PATCH)
 
 

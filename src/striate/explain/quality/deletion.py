@@ -121,9 +121,10 @@ class Shown:
 def _curve(
     network: nn.Module, images: Tensor, score: Score, shown: Shown, fill: Fill, batch_size: int
 ) -> Tensor:
-    with asking(network, images, score, batch_size) as asked:
+    count = len(shown.counts)
+    with asking(network, images, score, batch_size, passes=count * len(images)) as asked:
         instead = replacement(asked.images, fill)
-        return asked.masked_scores(shown, len(shown.counts), instead).T
+        return asked.masked_scores(shown, count, instead).T
 
 
 def area(curve: Tensor) -> Tensor:

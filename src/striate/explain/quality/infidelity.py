@@ -58,7 +58,8 @@ def infidelity(
     gone = squares(samples, max(1, round(side * min(height, width))), height, width, seed)
     gone = gone.to(images.device)
 
-    with asking(network, images, score, batch_size) as asked:
+    passes = samples * len(images)
+    with asking(network, images, score, batch_size, passes=passes) as asked:
         instead = replacement(asked.images, fill)
         left = asked.masked_scores(lambda which, _: ~gone[which, None], samples, instead)
         lost = asked.scores - left  # [samples, N]
