@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import striate as st
-from small_pictures import small_request, train_small
+from small_pictures import small_request, train_small, write_pictures
 from striate.errors import FileError, UsageError
 from striate.nn.stages import stages
 from striate.tasks.phased_course import PhasedCourse
 from striate.tasks.train import run
 from striate.tasks.tuning import LAYER_DECAY, Phase, choose, phases_of
-from striate.training import EpochEnded, FitResult, Notice, Recipe, StopSignal
+from striate.training import EpochEnded, FitResult, Notice, Recipe, StageProgress, StopSignal
 
 
 @pytest.fixture(autouse=True)
@@ -154,6 +155,34 @@ def test_an_interrupted_tuning_goes_on_as_if_it_had_not_been(
     assert [row["epoch"] for row in again.history] == [row["epoch"] for row in whole.history]
 
 
+def test_a_stop_while_features_are_computed_keeps_what_is_done(
+    pictures, trained, tmp_path, monkeypatch
+):
+    signals, told = [], []
+    monkeypatch.setattr(
+        "striate.tasks.train.StopSignal", lambda: signals.append(StopSignal()) or signals[-1]
+    )
+
+    def watch(event):
+        told.append(event)
+        epochs = [e for e in told if isinstance(e, EpochEnded)]
+        if isinstance(event, StageProgress) and len(epochs) == 2 and "features" in event.stage:
+            signals[-1].requested = True
+
+    request = small_request(
+        pictures, tmp_path / "cut", model="auto", weights=str(trained.folder), tune="last:1",
+        epochs=2,
+    )  # fmt: skip
+    monkeypatch.setattr("striate.tasks.features.WORTHWHILE", 100.0)
+    first = run(request, on_event=watch)
+    assert first.outcome == "interrupted"
+    assert [row["epoch"] for row in first.history] == [1, 2]
+    assert first.files.model.is_file()
+    again = run(request.model_copy(update={"resume": True}))
+    assert again.outcome == "finished"
+    assert [row["epoch"] for row in again.history] == [1, 2, 3, 4]
+
+
 # --- what is told and refused
 
 
@@ -173,6 +202,42 @@ def test_images_that_the_weights_have_seen_are_told(pictures, trained, tmp_path)
     )  # fmt: skip
     run(request, on_event=lambda e: told.append(e) if isinstance(e, Notice) else None)
     assert "weights-seen-images" in {notice.code for notice in told}
+
+
+def told_by(pictures, trained, folder, **options) -> dict[str, str]:
+    told = []
+    request = small_request(
+        pictures, folder, model="auto", weights=str(trained.folder), tune="head", **options
+    )
+    run(request, on_event=lambda e: told.append(e) if isinstance(e, Notice) else None)
+    return {notice.code: notice.sentence for notice in told if notice.level == "warning"}
+
+
+def test_images_much_smaller_than_the_weights_know_are_told(pictures, trained, tmp_path):
+    side = trained.model.input_shape[0]
+    assert side == 16
+    told = told_by(pictures, trained, tmp_path / "run", epochs=1, image_size=9)
+    assert "learnt on images of 16 pixels and will see 9" in told["weights-image-size"]
+    assert "weights-image-size" not in told_by(pictures, trained, tmp_path / "as", epochs=1)
+
+
+def test_classes_of_few_images_are_told(trained, tmp_path):
+    few = write_pictures(tmp_path / "few", each=9)
+    told = told_by(few, trained, tmp_path / "run", epochs=1)
+    assert "fewer than 10 training images of blue, green, red" in told["train-few-images"]
+
+
+@pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("RGBA", 4)])
+def test_other_channels_adapt_the_first_layer(trained, tmp_path, mode, channels):
+    data = write_pictures(tmp_path / "data")
+    for file in data.glob("*/[0-9]*"):
+        Image.open(file).convert(mode).save(file.with_suffix(".png"))
+        if file.suffix != ".png":
+            file.unlink()
+    other = tuned(data, trained, tmp_path / "run", tune="head", epochs=1, channels=channels)
+    assert other.model.input_shape == (16, 16, channels)
+    assert len(other.model.preprocessing.mean) == channels
+    assert "adapted to other channels" in " ".join(other.report["model"]["chosen_because"])
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,8 @@ class PhasedCourse:
         before = sum(one.epochs_done for one in self.done)
         self.done.append(result)
         losses = [row[monitor] for row in result.history if monitor in row]
+        if result.epochs_done == 0 and len(self.done) > 1:
+            return  # interrupted before its first judgement
         if not losses or self.best_loss is None or min(losses) < self.best_loss:
             self.best_loss = min(losses) if losses else None
             self.best_epoch, self.best_name = before + result.best_epoch, phase.name
@@ -69,10 +71,11 @@ class PhasedCourse:
         last = self.done[-1]
         if self.best_tensors is not None:
             network.load_state_dict(self.best_tensors)
-        if len(self.done) > 1 and self.best_epoch <= self.done[0].epochs_done:
+        later = [row[monitor] for one in self.done[1:] for row in one.history if monitor in row]
+        if later and self.best_epoch <= self.done[0].epochs_done:
             sentence = (
                 "Training more than the head made validation no better "
-                f"({monitor} {min(r[monitor] for r in last.history):.3f} against "
+                f"({monitor} {min(later):.3f} against "
                 f"{self.best_loss:.3f}): the weights of the head's phase are kept."
             )
             self.watch(Notice("warning", "train-tuning-no-gain", sentence))

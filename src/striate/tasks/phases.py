@@ -30,6 +30,8 @@ from striate.training import (
     fit,
 )
 
+STOPPED = FitResult([], 0, 0, 0, 0.0, 0.0, "interrupted")
+
 
 def tune(
     network: HeadedNetwork,
@@ -54,10 +56,15 @@ def tune(
     with _gradients_kept(network):
         for phase in phases:
             checkpoints = Checkpoints(folder.checkpoints / phase.name.replace(":", "-"))
-            result = _train(
-                network, phase, plan, data, objective, checkpoints, course, stop,
-                folder, resume=resume and bool(checkpoints.steps()),
-            )  # fmt: skip
+            try:
+                result = _train(
+                    network, phase, plan, data, objective, checkpoints, course, stop,
+                    folder, resume=resume and bool(checkpoints.steps()),
+                )  # fmt: skip
+            except KeyboardInterrupt:
+                if not stop.requested:
+                    raise
+                result = STOPPED  # before its first step
             course.add(phase, result, network, plan.monitor)
             if result.outcome == "interrupted":
                 break

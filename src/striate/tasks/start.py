@@ -11,6 +11,8 @@ from striate.tasks.weights import StartingWeights, overlap, put_into
 from striate.tasks.weights_scale import base_preprocessing, choose_preprocessing, for_channels
 from striate.training import Notice, OnEvent
 
+SMALLER = 0.6  # of the side that weights learnt on: below, they are told not to fit
+
 
 @dataclass(frozen=True, eq=False)
 class Start:
@@ -49,6 +51,8 @@ def start_from(
         known=known,
         given=given,
     )
+    if small := _too_small(weights, chosen.preprocessing):
+        watch(Notice("warning", "weights-image-size", small))
     if chosen.warning:
         watch(Notice("warning", "weights-scale", chosen.warning))
     tests = [prepared.dataset.ids[row] for row in prepared.dataset.where("test")]
@@ -95,3 +99,15 @@ def network_for(
     channels = channels_of(request, prepared)
     size = wanted_preprocessing(weights, request, channels).size
     return zoo.create(weights.name, classes=outputs, channels=channels, image_size=size)
+
+
+def _too_small(weights: StartingWeights, preprocessing: Preprocessing) -> str:
+    """A sentence where the network will see much smaller images than it learnt on; else empty."""
+    learnt = max((weights.preprocessing or base_preprocessing(weights.name)).size)
+    side = max(preprocessing.size)
+    if side >= SMALLER * learnt:
+        return ""
+    return (
+        f"The weights learnt on images of {learnt} pixels and will see {side}: things look smaller "
+        f"to them than they know. Leave --image-size out to use {learnt}."
+    )

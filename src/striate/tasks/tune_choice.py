@@ -17,7 +17,7 @@ from striate.tasks.plan import Plan, recipe_of
 from striate.tasks.request import TrainRequest
 from striate.tasks.run_folder import RunFolder
 from striate.tasks.tuning import Chosen, choose, tuned_recipe, views_of
-from striate.training import OnEvent
+from striate.training import Notice, OnEvent
 
 PROBED = 600  # training images that the probe looks at
 STRENGTH = 1e-2  # C of its logistic regression
@@ -37,7 +37,8 @@ def settled(
     if chosen.tune.startswith("last:"):
         _check_depth(chosen.tune, network)
     values = tuned_recipe(chosen.tune, recipe_of(request))
-    reasons = [*plan.reasons, chosen.reason, *_warnings(data)]
+    if few := _few(data):
+        watch(Notice("warning", "train-few-images", few))
     if request.views is None and request.head == "linear":
         below = work_below(network, 0, plan.preprocessing)
         values["views"] = views_of(len(data.train.indices), below)
@@ -45,7 +46,7 @@ def settled(
     return replace(
         plan,
         request=TrainRequest.model_validate(filled.model_dump()),
-        reasons=tuple(reason for reason in reasons if reason),
+        reasons=(*plan.reasons, chosen.reason),
     )
 
 
@@ -98,16 +99,16 @@ def _check_depth(tune: str, network: HeadedNetwork) -> None:
         )
 
 
-def _warnings(data: TrainingData) -> list[str]:
-    """What is told of too few images."""
+def _few(data: TrainingData) -> str:
+    """A sentence where classes have hardly any images; else empty."""
     if data.task != "single_label":
-        return []
+        return ""
     counts = np.bincount(data.labels("train"), minlength=len(data.dataset.classes))
     rare = [name for name, n in zip(data.dataset.classes, counts, strict=True) if n < TOO_FEW]
     if not rare:
-        return []
+        return ""
     shown = ", ".join(rare[:5]) + (f" and {len(rare) - 5} more" if len(rare) > 5 else "")
-    return [
-        f"Fewer than {TOO_FEW} training images of {shown}: what is learnt of them is mostly "
-        "chance; a few dozen each make a great difference."
-    ]
+    return (
+        f"There are fewer than {TOO_FEW} training images of {shown}: what is learnt of them is "
+        "mostly chance. A few dozen more of each make a great difference."
+    )
