@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from striate.errors import ExplainError, unknown_name
+from striate.memory import keep_freed_memory
 
 
 def uncompiled(network: nn.Module) -> nn.Module:
@@ -34,6 +35,7 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
     Only the flags are turned: `eval()` itself may be overridden and do more than it can undo.
     """
+    keep_freed_memory()
     modes = [(module, module.training) for module in network.modules()]
     try:
         for module, _ in modes:

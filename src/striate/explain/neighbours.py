@@ -13,7 +13,7 @@ from striate.errors import ShapeError, StriateWarning
 Metric = Literal["cosine", "euclidean"]
 MANY = 50_000  # rows from which a bank is searched by a graph; below, all are compared
 LINKS = 30  # neighbours that the graph keeps of each row
-WIDER = 0.2  # how much farther than the best so far it looks on: more finds more, in more time
+WIDER = 0.8  # how much farther than the best so far it looks on: more finds more, in more time
 PIXEL_SIDE = 32  # of the thumbnails whose pixels are compared
 
 
@@ -38,8 +38,10 @@ class NeighbourIndex:
     """A bank of vectors that is asked again and again.
 
     Up to 50,000 rows are all compared with a query. A larger bank is searched along a graph of
-    near rows, in much less time, and one of twenty neighbours may be missed; for this pynndescent
-    is needed, which `pip install 'striate[explain]'` brings.
+    near rows, for which `pip install 'striate[explain]'` brings pynndescent. Making the graph
+    takes as long as comparing thousands of queries, and some neighbours are missed: few of
+    features, which vary in few directions, a quarter or more of what varies equally in hundreds.
+    `approximate=False` compares all.
 
     Shape: bank [N, D], tensor or array, N >= 1.
     Args:

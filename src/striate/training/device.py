@@ -8,10 +8,9 @@ import torch
 from torch import nn
 
 from striate.errors import UsageError
+from striate.memory import keep_freed_memory
 from striate.training.recipe import Amp
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
-KEPT_MEMORY = 2**30  # bytes
 HARD_PAUSE = 2  # omp_pause_hard of OpenMP 5.0: give the threads back
 GRAIN = 32_768  # elements below which torch gives a thread nothing to do
 
@@ -59,7 +58,7 @@ def training_arithmetic(device: torch.device) -> Iterator[None]:
     worker threads are renewed to inherit it; where that does not help the flag stays off, because
     a result must not depend on which thread computed which part. Everything is put back.
     """
-    _keep_freed_memory()
+    keep_freed_memory()
     devices = [device] if device.type == "cuda" else []
     found = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
     was_flushing = _flushes(1)
@@ -74,19 +73,6 @@ def training_arithmetic(device: torch.device) -> Iterator[None]:
         finally:
             torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = found
             _flush_denormals(was_flushing)
-
-
-def _keep_freed_memory() -> None:
-    """Let glibc keep what a step frees for the next one, instead of asking the system each time.
-
-    The same tensors come and go in every step; fetching their pages anew took 10 to 15 % of it.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):  # another C library
-        return
-    mallopt(M_MMAP_THRESHOLD, KEPT_MEMORY)
-    mallopt(M_TRIM_THRESHOLD, KEPT_MEMORY)
 
 
 def _flush_denormals(on: bool) -> None:
