@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from striate.data import CheckReport, Dataset, Finding, open_dataset, usable
+from striate.engines import EngineName, asked_engine
 from striate.errors import DataError
 from striate.model import Model
 from striate.tasks.fields import ask
@@ -80,7 +81,7 @@ def carry_out(
     else:
         asked = _other_data(source if source is not None else request.data, recipe, run, on_event)
     store = store_for(asked.part, model)
-    judged = judge_model(model, asked.part, store, on_event)
+    judged = judge_model(model, asked.part, store, on_event, _engine(request))
     write_predictions(folder / "predictions.parquet", {"test": judged})
     known = asked.known if asked.known is not None else asked.part
     gallery = make_gallery(model, judged.part, known, store_for(known, model))
@@ -96,6 +97,13 @@ def carry_out(
     page_file = folder / "report.html"
     report_values = write_report(folder / "report.json", page_file, judged, gallery, facts)
     return Evaluation(folder, Report(report_values, page_file))
+
+
+def _engine(request: EvaluateRequest) -> EngineName:
+    """The network itself for a run's own test part, so that a report can be had again to the last
+    bit; unless another engine is asked for."""
+    engine = asked_engine(request.engine)
+    return "torch" if engine == "auto" and request.data is None else engine
 
 
 @dataclass(frozen=True)

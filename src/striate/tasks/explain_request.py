@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
+from striate.engines.names import EngineName
 from striate.explain import METHODS
 from striate.tasks.fields import Request, argument, option
 
@@ -79,3 +80,4 @@ class EmbedRequest(Request):
     seed: int = option(0, "Fixes the map.", ge=0)
     batch_size: int = option(64, "Images per batch.", "-b", ge=1)
     device: str = option("auto", "auto, cpu, cuda, cuda:1, mps …")
+    engine: EngineName = option("auto", "What runs the network; auto is the fastest that pays.")

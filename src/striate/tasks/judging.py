@@ -15,8 +15,9 @@ from torch import Tensor
 
 from striate import __version__
 from striate.data import Batch, CanvasStore, Dataset, EvalBatches
+from striate.engines import EngineName
 from striate.files import canonical_json, write_atomic
-from striate.inference import BATCH_SIZE, network_outputs, probabilities
+from striate.inference import BATCH_SIZE, probabilities
 from striate.metrics import judge, verdict
 from striate.model import Model
 from striate.report import page
@@ -41,8 +42,19 @@ class Judged:
     sentence: str
 
 
-def judge_model(model: Model, dataset: Dataset, store: CanvasStore, on_event: OnEvent) -> Judged:
-    """Let the model answer every image and score the answers."""
+def judge_model(
+    model: Model,
+    dataset: Dataset,
+    store: CanvasStore,
+    on_event: OnEvent,
+    engine: EngineName = "torch",
+) -> Judged:
+    """Let the model answer every image and score the answers.
+
+    Args:
+        engine: the network itself, unless told otherwise: who judges the same images again gets
+            the same numbers to the last bit.
+    """
     batches = EvalBatches(
         store,
         torch.from_numpy(dataset.labels),
@@ -50,7 +62,8 @@ def judge_model(model: Model, dataset: Dataset, store: CanvasStore, on_event: On
         batch_size=BATCH_SIZE,
         preprocessing=model.preprocessing,
     )
-    outputs = network_outputs(model.logits_network, _counted(batches, len(dataset), on_event))
+    counted = _counted(batches, len(dataset), on_event)
+    outputs = model.answering().outputs(counted, len(dataset), engine)
     values = model.answers(outputs)
     part = Part(dataset, store, values)
     if not len(dataset):

@@ -31,7 +31,8 @@ def carry_out(request: PredictRequest, *, on_event: OnEvent = ignore) -> Predict
         if total > request.batch_size:
             on_event(StageProgress("Looking at the images", done, total))
 
-    return model.predict_pictures(named_files(request.files), request.batch_size, on_progress=tell)
+    files = named_files(request.files)
+    return model.predict_pictures(files, request.batch_size, tell, request.engine)
 
 
 def model_of(run: str) -> Model:

@@ -8,6 +8,7 @@ from pydantic import field_validator, model_validator
 
 from striate import filters
 from striate.data.decode import PIXEL_CAP
+from striate.engines.names import EngineName
 from striate.tasks.fields import Request, argument, option
 from striate.training import Recipe
 
@@ -139,6 +140,7 @@ class EvaluateRequest(Request):
         None, "Where the report goes; RUN/evaluations/NAME by default.", "-o", "--output"
     )
     device: str = option("auto", "auto, cpu, cuda, cuda:1, mps …")
+    engine: EngineName = option("auto", "What runs the network; auto is the fastest that pays.")
 
 
 class PredictRequest(Request):
@@ -156,6 +158,7 @@ class PredictRequest(Request):
     csv: Path | None = option(None, "Write the table to this CSV file (- for the terminal).")
     batch_size: int = option(64, "Images per batch.", "-b", ge=1)
     device: str = option("auto", "auto, cpu, cuda, cuda:1, mps …")
+    engine: EngineName = option("auto", "What runs the network; auto is the fastest that pays.")
 
 
 class CompareRequest(Request):

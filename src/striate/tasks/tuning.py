@@ -17,7 +17,7 @@ HEAD_EPOCHS = 20  # of the head alone, before stages are trained
 STEPS = 4  # of gradual unfreezing, at most
 FEW, MANY = 100, 1_000  # training images of the middle class: head below, everything above
 GOOD = 0.95  # accuracy of a probe that leaves little to gain
-VIEWS = 4  # of an image, at most
+VIEWS = 2  # of an image, at most, unless more are asked for: the plain one and a changed one
 WORK = (
     1e12  # multiply-adds of frozen parts that auto spends on views: some ten seconds on two cores
 )
