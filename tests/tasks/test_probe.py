@@ -152,7 +152,7 @@ def test_good_last_features_need_the_head_alone() -> None:
     said = advice(made((0.7, 0.6, 0.2, 0.001), (0.93, 0.6, 1e-6, 0.6), (0.95, 0.6, 1e-6, 1.0)))
     assert "95\u202f% and random ones 60\u202f%: that is what reuse is worth" in said[0]
     assert said[1].startswith("Features of b, 93\u202f%, are not shown to be worse")
-    assert said[2].endswith("--tune head is enough to begin with.")
+    assert "--tune head is enough to begin with" in said[2]
 
 
 def test_last_stages_that_forgot_are_to_be_retrained() -> None:
