@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from striate.report.words import counted
+from striate.report.words import percent
 from striate.training import Recipe
 
 HEAD_RATES = {"sgd": 0.05, "adam": 2e-3, "adamw": 2e-3, "rmsprop": 2e-3, "adadelta": 1.0}
@@ -96,7 +96,7 @@ def choose(
     each = int(np.median(counts)) if counts else images
     what = f"{each:,} training images a class" if counts else f"{images:,} training images"
     if probe is not None:
-        said = f"a linear model on the frozen features is right on {probe[0]:.1%} of them already"
+        said = f"a linear model on the frozen features is right on {percent(probe[0])} of them"
         if probe[0] >= GOOD:
             return Chosen("head", f"Only the head is trained: {said}.")
         what += f", and {said}"
@@ -105,9 +105,10 @@ def choose(
     if each >= MANY:
         return Chosen("all", f"Everything is trained: {what}; that many can improve every stage.")
     last = max(1, round(stages / 3))
+    upper = "stage" if last == 1 else f"{last} stages"
     return Chosen(
         f"last:{last}",
-        f"The head and the last {counted(last, 'stage')} of {stages} are trained: {what}; "
+        f"The head and the last {upper} of {stages} are trained: {what}; "
         "enough for the upper stages, too few for all.",
     )
 
