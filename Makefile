@@ -24,8 +24,8 @@ check: $(VENV)/installed-dev  ## lint, format, types, and the walls between the 
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/installed-dev  ## side by side with the peers; see benchmarks/NOTES.md
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/installed-dev  ## side by side with the peers: make bench ROWS="step mnist --quick"
+	$(BIN)/python -m benchmarks $(ROWS)
 
 clean:
 	rm -rf $(VENV)
