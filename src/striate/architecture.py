@@ -12,6 +12,7 @@ from striate.errors import FileError, UsageError
 from striate.layers import Symbolic
 from striate.nn import GraphNetwork, HeadedNetwork
 from striate.nn.feature_heads import head_from_json, head_of, put_head
+from striate.nn.outline import outline
 from striate.training import channels_last
 
 
@@ -54,7 +55,7 @@ def architecture_card(network: nn.Module) -> dict[str, Any]:
     take the same weights. A network of the zoo that answers by a feature head says so under "head".
     """
     if isinstance(network, GraphNetwork) and network.described:
-        with torch.device("meta"):
+        with outline():
             known = layers.graph_from_json(network.described).build()
         if _shapes(known) == _shapes(network):
             return {"kind": "graph", **network.described}
@@ -62,7 +63,7 @@ def architecture_card(network: nn.Module) -> dict[str, Any]:
     if made is not None:
         head = head_of(network)
         card = {"kind": "zoo", **made, **({} if head is None else {"head": head.to_json()})}
-        with torch.device("meta"):
+        with outline():
             twin = _of_the_zoo(card)
         if _shapes(twin) == _shapes(network):
             return card

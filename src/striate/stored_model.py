@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-import torch
 from torch import nn
 
 from striate import layers as layer_vocabulary
@@ -14,6 +13,7 @@ from striate.data import Preprocessing
 from striate.errors import FileError, StriateError
 from striate.model import Model
 from striate.model_file import read_model_file
+from striate.nn.outline import outline
 from striate.predictions import Task
 from striate.sequential import Sequential
 from striate.training import channels_last
@@ -61,7 +61,7 @@ def _told(error: Exception) -> str:
 
 def _described(card: Mapping[str, Any], file: Path) -> Model:
     """The model of a card, without memory for its weights: those of the file take their place."""
-    with torch.device("meta"):
+    with outline():
         if card["architecture"]["kind"] != "layers":
             return _around(rebuild(card["architecture"], file), card)
         layers = [layer_vocabulary.from_json(layer) for layer in card["architecture"]["layers"]]

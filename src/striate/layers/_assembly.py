@@ -10,6 +10,7 @@ from striate.errors import ShapeError, UsageError
 from striate.layers._layer import Layer
 from striate.layers.core import Input
 from striate.nn.graph import GraphNetwork, Step
+from striate.nn.outline import outline
 from striate.shapes import Shape, written
 
 
@@ -92,7 +93,7 @@ class Builder:
             return first
         if not first.weights:
             return None  # built anew: what it does may depend on the shape
-        with torch.device("meta"):
+        with outline():
             modules = node.layer.modules(shape)
         if len(shape) != len(first.shape) or _weights(modules.values()) != first.weights:
             raise ShapeError(

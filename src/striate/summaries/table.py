@@ -6,13 +6,13 @@ from io import StringIO
 from math import ceil, floor
 from typing import Any
 
-import torch
 from rich.console import Console
 from rich.table import Table
 from torch import nn
 
 from striate import layers as vocabulary
 from striate.layers import Layer
+from striate.nn.outline import outline
 from striate.shapes import Pair, ReceptiveField, Shape, checked_shape, written
 from striate.summaries.lint import Advice, Takes, advice
 from striate.summaries.memory import activation_bytes, peak_bytes, saved_bytes, training_bytes
@@ -195,7 +195,7 @@ def summary(
         described = network
         input_shape = input_shape or vocabulary.declared_input_shape(described)
         loss_takes = loss_takes or "probabilities"
-        with torch.device("meta"):
+        with outline():
             network = vocabulary.build(described, input_shape)  # type: ignore[arg-type]
     shapes = checked_shapes(input_shape)
     followed = trace(network, *shapes)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 import numpy as np
-import torch
 from torch import nn
 
 from striate import zoo
 from striate.data import Augmentation, Preprocessing, canvas_store
+from striate.nn.outline import outline
 from striate.tasks.choices import (
     FEW,
     SMALL,
@@ -174,7 +174,7 @@ def _architecture(request: TrainRequest, facts: Facts, own: nn.Module | None) ->
 
 def _outline(name: str, outputs: int, preprocessing: Preprocessing) -> nn.Module:
     """The network without memory for its weights: a wrong name or size fails here."""
-    with torch.device("meta"):
+    with outline():
         return zoo.create(
             name, classes=outputs, channels=preprocessing.channels, image_size=preprocessing.size
         )

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from striate import zoo
 from striate.errors import RunError, ShapeError, unknown_name
 from striate.files import write_atomic
+from striate.nn.outline import outline
 from striate.shapes import Shape
 from striate.summaries import Summary, drawing_of, summary
 from striate.summaries.lint import Takes
@@ -46,7 +46,7 @@ def carry_out(request: SummaryRequest) -> Found:
 def _from_zoo(request: SummaryRequest) -> tuple[nn.Module, Shape, Takes]:
     spec = zoo.ARCHITECTURES[request.model]
     shape = _shape(request, (spec.image_size, spec.image_size, spec.channels))
-    with torch.device("meta"):
+    with outline():
         network = zoo.create(
             request.model,
             classes=request.classes or spec.classes,

@@ -4,11 +4,11 @@ import math
 import re
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 from striate import zoo
 from striate.errors import StriateError
+from striate.nn.outline import outline
 from striate.nn.stages import answer_path
 from striate.zoo.foreign import NAMES
 
@@ -39,7 +39,7 @@ def candidates(state: Mapping[str, Tensor]) -> str:
 def outputs_of(name: str, state: Mapping[str, Tensor]) -> int | None:
     """How many classes the weights tell apart, if they fit the architecture whole: those that it
     has by default, or `OTHER`."""
-    with torch.device("meta"):  # shapes only: no memory, no arithmetic
+    with outline():  # shapes only: no memory, no arithmetic
         network = zoo.create(name)
     try:
         report = zoo.load_foreign_state(network, state)

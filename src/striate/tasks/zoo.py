@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from striate import zoo
 from striate.errors import unknown_name
 from striate.files import write_atomic
+from striate.nn.outline import outline
 from striate.report.catalogue import Entry, Stage
 from striate.report.catalogue_chart import draw_catalogue
 from striate.summaries import Row, Summary, drawing_of, summary
@@ -143,7 +142,7 @@ def _entry(name: str) -> Entry:
 def _story(request: ZooRequest) -> Story:
     spec = zoo.ARCHITECTURES[request.name or ""]
     shape = (spec.image_size, spec.image_size, spec.channels)
-    with torch.device("meta"):
+    with outline():
         network = spec.build().eval()
     table = summary(network, shape)
     if request.svg is not None:
