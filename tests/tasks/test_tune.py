@@ -65,7 +65,7 @@ def test_the_head_on_kept_features_learns_as_through_the_body(
 ):
     options = {"tune": "head", "epochs": 3, "crop": "none", "flip": "off", "views": 1}
     kept = tuned(pictures, trained, tmp_path / "kept", **options)
-    monkeypatch.setattr("striate.tasks.features.WORTHWHILE", -1.0)
+    monkeypatch.setattr("striate.tasks.caching.WORTHWHILE", -1.0)
     slow = tuned(pictures, trained, tmp_path / "slow", **options)
     assert "computed once" in " ".join(kept.files.notices("train-frozen-part"))
     assert "runs in every epoch" in " ".join(slow.files.notices("train-frozen-part"))
@@ -173,7 +173,7 @@ def test_a_stop_while_features_are_computed_keeps_what_is_done(
         pictures, tmp_path / "cut", model="auto", weights=str(trained.folder), tune="last:1",
         epochs=2,
     )  # fmt: skip
-    monkeypatch.setattr("striate.tasks.features.WORTHWHILE", 100.0)
+    monkeypatch.setattr("striate.tasks.caching.WORTHWHILE", 100.0)
     first = run(request, on_event=watch)
     assert first.outcome == "interrupted"
     assert [row["epoch"] for row in first.history] == [1, 2]

@@ -12,8 +12,9 @@ from striate.errors import UsageError
 from striate.explain import evaluating
 from striate.nn import HeadedNetwork
 from striate.nn.stages import cut, freeze, rate_scales, stages
+from striate.tasks.caching import Caching, room_in, worth_caching
 from striate.tasks.feature_answers import answer_by_features
-from striate.tasks.features import Caching, cached_features, room_in, worth_caching
+from striate.tasks.features import cached_features
 from striate.tasks.loading import TrainingData
 from striate.tasks.phased_course import PhasedCourse
 from striate.tasks.plan import Plan
@@ -26,8 +27,10 @@ from striate.training import (
     Notice,
     Objective,
     OnEvent,
+    Ranks,
     StopSignal,
     fit,
+    from_first,
 )
 
 STOPPED = FitResult([], 0, 0, 0, 0.0, 0.0, "interrupted")
@@ -43,11 +46,12 @@ def tune(
     stop: StopSignal,
     *,
     resume: bool,
+    ranks: Ranks | None = None,
 ) -> FitResult:
     """Train what the plan wants trained; the network ends with the weights that judged best.
 
-    Frozen parts are run once where that pays. Where later phases judge no better than the head
-    alone did, its weights are kept.
+    Frozen parts are run once where that pays, of several processes by each. Where later phases
+    judge no better than the head alone did, its weights are kept.
     """
     if plan.request.head != "linear":
         return answer_by_features(network, plan.request.head, plan, data, folder, watch, stop)
@@ -59,7 +63,7 @@ def tune(
             try:
                 result = _train(
                     network, phase, plan, data, objective, checkpoints, course, stop,
-                    folder, resume=resume and bool(checkpoints.steps()),
+                    folder, ranks, resume=resume and bool(checkpoints.steps()),
                 )  # fmt: skip
             except KeyboardInterrupt:
                 if not stop.requested:
@@ -81,11 +85,12 @@ def _train(
     course: PhasedCourse,
     stop: StopSignal,
     folder: RunFolder,
+    ranks: Ranks | None,
     *,
     resume: bool,
 ) -> FitResult:
     freeze(network, phase.last)
-    kept = _kept(network, phase, plan, data, folder, course.watch)
+    kept = _kept(network, phase, plan, data, folder, course.watch, ranks)
     learning: nn.Module = network
     with nullcontext() if kept is None else cached_features(
         kept, data, views=plan.request.views or 1, folder=folder.path, on_event=course.watch,
@@ -99,7 +104,9 @@ def _train(
             data.train if features is None else features.train,
             objective,
             phase.recipe,
-            validate=validation(data, features.val if features else None) if data.val else None,
+            validate=validation(data, features.val if features else None, ranks)
+            if data.val
+            else None,
             monitor=plan.monitor,
             checkpoints=checkpoints,
             resume=resume,
@@ -107,6 +114,7 @@ def _train(
             stop=stop,
             name_of=lambda record: data.ids[record],
             rate_scales=rate_scales(network, decay) if decay else None,
+            ranks=ranks,
         )
 
 
@@ -117,6 +125,7 @@ def _kept(
     data: TrainingData,
     folder: RunFolder,
     watch: OnEvent,
+    ranks: Ranks | None,
 ) -> nn.Module | None:
     """The frozen part, where it pays to run it once; the reason is told."""
     if phase.last == len(stages(network)) - 1:
@@ -125,7 +134,7 @@ def _kept(
         body, tail = cut(network, phase.last)
     except UsageError:  # no chain there: it is frozen, but runs in every epoch
         return None
-    caching = _worth(body, tail, phase, plan, data, folder)
+    caching = from_first(ranks, lambda: _worth(body, tail, phase, plan, data, folder))
     watch(Notice("info", "train-frozen-part", f"{phase.name}: {caching.reason}"))
     return body if caching.pays else None
 
