@@ -78,11 +78,16 @@ def choose_recipe(recipe: Recipe, facts: Facts) -> Choices:
     return choices
 
 
-def choose_tuned(recipe: Recipe, facts: Facts) -> Choices:
-    """Those of a training from given weights; the learning rate depends on what is tuned."""
+def choose_tuned(recipe: Recipe, facts: Facts, *, by_steps: bool = True) -> Choices:
+    """Those of a training from given weights; the learning rate depends on what is tuned.
+
+    Args:
+        by_steps: whether there will be epochs, or scikit-learn fits the head at once.
+    """
     choices = Choices(recipe)
-    epochs = int(np.clip(round(IMAGES_TO_TUNE / facts.train), *EPOCHS_TUNED))
-    choices.choose(f"{epochs} epochs: {epochs * facts.train:,} images seen.", epochs=epochs)
+    epochs = int(np.clip(round(IMAGES_TO_TUNE / facts.train), *EPOCHS_TUNED)) if by_steps else 1
+    why = f"{epochs} epochs: {epochs * facts.train:,} images seen." if by_steps else ""
+    choices.choose(why, epochs=epochs)
     choices.choose(batch_size=int(np.clip(2 ** round(np.log2(facts.train / 10)), 16, 128)))
     choices.choose(optimizer="adamw", weight_decay=0.01)
     _augmentation(choices, facts)

@@ -79,7 +79,10 @@ def make_plan(
         preprocessing, whys = _measured(preprocessing, prepared), (seen, why)
     facts = replace(facts, side=max(preprocessing.size), normalised=has_normalisation(network))
     recipe = recipe_of(request)
-    choices = choose_recipe(recipe, facts) if start is None else choose_tuned(recipe, facts)
+    if start is None:
+        choices = choose_recipe(recipe, facts)
+    else:
+        choices = choose_tuned(recipe, facts, by_steps=request.head == "linear")
     filled = request.model_copy(
         update={
             "model": name,

@@ -170,7 +170,8 @@ def _published(name: str, on_progress: zoo.OnProgress | None) -> StartingWeights
     having = list(dict.fromkeys(each.name for each in zoo.WEIGHTS))
     if name not in having:
         family = [each for each in having if zoo.family_of(each) == zoo.family_of(name)]
-        close = list(dict.fromkeys([*family, *get_close_matches(name, having, n=3, cutoff=0.75)]))
+        alike = [each for each in having if each[:3] == name[:3]]
+        close = list(dict.fromkeys([*family, *get_close_matches(name, alike, n=3, cutoff=0.5)]))
         some = close[:4] or ["squeezenet1_1", "mobilenet_v2", "resnet18", "efficientnet_b0"]
         raise UsageError(
             "weights-not-published",
