@@ -11,7 +11,7 @@ from striate.errors import FileError, UsageError
 from striate.nn.stages import stages
 from striate.tasks.phased_course import PhasedCourse
 from striate.tasks.train import run
-from striate.tasks.tuning import LAYER_DECAY, Phase, choose, phases_of
+from striate.tasks.tuning import LAYER_DECAY, Phase, choose, phases_of, views_of
 from striate.training import EpochEnded, FitResult, Notice, Recipe, StageProgress, StopSignal
 
 
@@ -292,6 +292,14 @@ def test_the_way_follows_from_amount_and_probe(each, probe, tune):
     chosen = choose([each] * 4, 4 * each, 9, None if probe is None else (probe, 100))
     assert chosen.tune == tune
     assert (f"{each:,} training images a class" in chosen.reason) == (probe != 0.96)
+
+
+@pytest.mark.parametrize(
+    ("images", "multiply_adds", "views"),
+    [(50, 1e8, 4), (199, 1e8, 4), (200, 1e8, 1), (100, 2e9, 2), (100, 1e11, 1)],
+)
+def test_views_are_kept_where_images_are_few_and_passes_cheap(images, multiply_adds, views):
+    assert views_of(images, multiply_adds) == views
 
 
 def test_phases_begin_with_the_head_and_go_down():

@@ -17,10 +17,8 @@ HEAD_EPOCHS = 20  # of the head alone, before stages are trained
 STEPS = 4  # of gradual unfreezing, at most
 FEW, MANY = 100, 1_000  # training images of the middle class: head below, everything above
 GOOD = 0.95  # accuracy of a probe that leaves little to gain
-VIEWS = 2  # of an image, at most, unless more are asked for: the plain one and a changed one
-WORK = (
-    1e12  # multiply-adds of frozen parts that auto spends on views: some ten seconds on two cores
-)
+VIEWS, SCARCE = 4, 200  # views of an image that are kept where there are fewer training images
+WORK = 4e11  # multiply-adds of frozen parts to spend on views: some five seconds on two cores
 
 
 @dataclass(frozen=True)
@@ -125,11 +123,14 @@ def tuned_recipe(tune: str, recipe: Recipe) -> dict[str, Any]:
 
 
 def views_of(images: int, multiply_adds: float) -> int:
-    """How many views of every image are worth their time.
+    """How many views of every image to keep: one, and more where images are few and it is cheap.
 
     Args:
+        images: to train on.
         multiply_adds: of the frozen part, for one image.
     """
+    if images >= SCARCE:
+        return 1
     return int(np.clip(WORK // max(images * multiply_adds, 1), 1, VIEWS))
 
 
