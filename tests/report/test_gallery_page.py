@@ -59,6 +59,14 @@ def make_facts(names: tuple[str, ...] = ("cats", "dogs"), **others: Any) -> dict
     }
 
 
+def about(label: str, true: list[str], predicted: list[str]) -> dict[str, Any]:
+    """A case of a model that names several labels."""
+    near = [{"id": "b", "class": ["circle", "star"], "picture": "n"},
+            {"id": "c", "class": [], "picture": "n"}]  # fmt: skip
+    said = {"about": label, "true": true, "predicted": predicted, "neighbours": near}
+    return {**make_case("", ""), **said, "near_pixels": []}
+
+
 PICTURES = {"p": png(), "m": png(), "n": png()}
 
 
@@ -102,6 +110,36 @@ def test_what_was_left_out_is_counted() -> None:
     assert "class 7 …" in seen.text
     assert "class 8" not in seen.text
     assert "Grad-CAM refused." in seen.text
+
+
+def test_of_several_labels_each_card_says_what_became_of_one() -> None:
+    facts = make_facts(("star",), task="multi_label")
+    (entry,) = facts["classes"]
+    entry |= {"others": 20, "named_falsely": 3}
+    entry["kinds"] = [{"title": "Cases", "images": 4, "cases": [
+        about("star", ["circle", "star"], ["circle", "star"]),
+        about("star", ["circle", "star"], ["circle"]),
+        about("star", [], ["star"]),
+        about("star", ["circle"], []),
+    ]}]  # fmt: skip
+    html = gallery_page(facts, PICTURES)
+    seen = Page(html)
+    assert "It answered all labels rightly on 22 of 24 images." in seen.text
+    assert "named falsely on 3 of the 20 others." in seen.text
+    for said in (
+        "star found, 87.5",
+        "has circle, star; answered the same",
+        "star missed, 87.5",
+        "has circle, star; answered circle",
+        "star named falsely, 87.5",
+        "has nothing; answered star",
+        "star rightly not named, 87.5",
+        "has circle; answered nothing",
+    ):
+        assert said in seen.text
+    who = re.findall(r'class="(who[^"]*)"><bdi>([^<]*)', html)
+    blue, orange, plain = ("who true", "circle, star"), ("who false", "circle, star"), "nothing"
+    assert who == [side for near in (blue, blue, orange, orange) for side in (near, ("who", plain))]
 
 
 @pytest.mark.parametrize("evil", HOSTILE)

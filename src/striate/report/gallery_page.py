@@ -24,8 +24,8 @@ def gallery_page(facts: Facts, pictures: Pictures) -> str:
     """The page for what `tasks.explain_gallery` found.
 
     Args:
-        facts: `name` of the model, `data`, `created`, `images`, `right`, `classes`, `left_out`,
-            `among` (what neighbours are taken from) and `notes`.
+        facts: `name` of the model, its `task`, `data`, `created`, `images`, `right`, `classes`,
+            `left_out`, `among` (what neighbours are taken from) and `notes`.
         pictures: PNG files by the keys that the facts name.
     """
     classes = listing(facts, "classes")
@@ -58,6 +58,8 @@ def _opening(facts: Facts, title: str) -> list[Content]:
     """How many were right, where classes have a place of their own, and what was left out."""
     total, right = int(facts.get("images") or 0), int(facts.get("right") or 0)
     said = f"It answered {count(right)} of {images(total)} rightly."
+    if facts.get("task") == "multi_label":
+        said = f"It answered all labels rightly on {count(right)} of {images(total)}."
     found: list[Content] = [tag("h1", title), tag("p", said, class_="lead")]
     places = [
         tag("li", tag("a", str(sentence), href=f"#class-{turn}"))
@@ -74,7 +76,7 @@ def _opening(facts: Facts, title: str) -> list[Content]:
     if left_out:
         hidden = counted(len(left_out), "class is", "classes are")
         found.append(
-            tag("p", f"{hidden} left out, of which more images are right: "
+            tag("p", f"{hidden} left out, which it answers better: "
                 f"{names(left_out[:8])}{' …' if len(left_out) > 8 else ''}. Name classes with "
                 "--only to see them.")
         )  # fmt: skip
@@ -87,8 +89,14 @@ def _class(entry: Facts, turn: int, pictures: Pictures, among: str) -> Section:
     kinds = [_kind(kind, pictures, among) for kind in listing(entry, "kinds")]
     body = Markup(_mean(entry, pictures) + "".join(kinds))
     total, right = int(entry.get("images") or 0), int(entry.get("right") or 0)
-    note = tag("p", f"{count(right)} of {images(total)} answered rightly.")
-    return Section(f"class-{turn}", names(entry.get("name"), 40), body, note, wide=True)
+    said = f"{count(right)} of {images(total)} answered rightly."
+    if others := int(entry.get("others") or 0):
+        falsely = int(entry.get("named_falsely") or 0)
+        said = (
+            f"Found on {count(right)} of {images(total)} that have it, and named falsely on "
+            f"{count(falsely)} of the {count(others)} others."
+        )
+    return Section(f"class-{turn}", names(entry.get("name"), 40), body, tag("p", said), wide=True)
 
 
 def _mean(entry: Facts, pictures: Pictures) -> Markup:
@@ -132,7 +140,8 @@ def _card(case: Facts, pictures: Pictures, among: str) -> Markup:
         shots.append(
             _shot(pictures, each.get("picture"), f"what speaks for {target} by {method}", method)
         )
-    words = tag("figcaption", _words(case, true, answered), tag("p", path(case.get("id"))))
+    told = _words if case.get("about") is None else _words_of_several
+    words = tag("figcaption", told(case, true, answered), tag("p", path(case.get("id"))))
     near_pixels = listing(case, "near_pixels")
     return tag(
         "figure",
@@ -157,6 +166,22 @@ def _words(case: Facts, true: str, answered: str) -> Markup:
             f", {sure}",
         )
     return tag("p", *said, tag("span", f"; then {second}", class_="then"))
+
+
+def _words_of_several(case: Facts, true: str, answered: str) -> Markup:
+    """Whether the class was found, how probable it was, and all labels and answers."""
+    about = case["about"]
+    there, named = about in case["true"], about in case["predicted"]
+    if there:
+        verdict = "found" if named else "missed"
+    else:
+        verdict = "named falsely" if named else "rightly not named"
+    label = tag("b", name(names(about, 40)), class_="true" if there == named else "false")
+    labels = f"has {true}; answered {'the same' if true == answered else answered}"
+    return Markup(
+        tag("p", label, f" {verdict}, {percent(finite(case.get('probability')))}")
+        + tag("p", labels, class_="then")
+    )
 
 
 def _shot(pictures: Pictures, key: object, alt: str, label: str) -> Markup:

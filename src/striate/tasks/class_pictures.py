@@ -18,16 +18,11 @@ from striate.model import Model
 from striate.tasks.explain_choices import Choices, shown_map, spoken
 from striate.tasks.explain_request import ExplainRequest
 from striate.tasks.gallery import NEIGHBOURS, as_png, enlarged_picture, features_of, shown_picture
+from striate.tasks.gallery_cases import ONE_LABEL, SEVERAL_LABELS, Cases, Flags, Rows, cases_of
 from striate.tasks.gallery_data import Judged, inputs_of, pixels_of
 from striate.training import OnEvent, StageProgress
 
 SAMPLE = 24  # images of a class in its mean map
-KINDS = {
-    "typical": "Right, and most sure",
-    "wrong": "Wrong, the most sure first",
-    "uncertain": "Torn between two answers",
-}
-Rows = NDArray[np.int64]
 
 
 @dataclass
@@ -60,9 +55,9 @@ class ClassPictures:
     def prepare(self, numbers: Sequence[int]) -> None:
         """Count what is to be done, and look at the images among which neighbours are."""
         for number in numbers:
-            kinds = self._kinds(number)
-            shown = sum(min(len(rows), self.request.each) for rows in kinds.values())
-            self.total += (shown + len(self._sample(number))) * len(self.choices.methods)
+            cases, each = cases_of(self.data, number), self.request.each
+            shown = sum(min(len(kind.places), each) for kind in cases.kinds(each).values())
+            self.total += (shown + len(_sample(cases))) * len(self.choices.methods)
         self.by_pixels = NeighbourIndex(self._pixel_rows(self.data.bank), metric="euclidean")
         try:
             features = features_of(
@@ -79,47 +74,27 @@ class ClassPictures:
 
     def made(self, number: int) -> dict[str, Any]:
         """The entry of one class."""
-        name = self.model.classes[number]
-        places = np.flatnonzero(self.data.labels == number)
-        kinds = self._kinds(number)
-        means = self._means(number)
+        cases, each = cases_of(self.data, number), self.request.each
+        kinds = cases.kinds(each)
+        means = self._means(number, _sample(cases))
+        titles = SEVERAL_LABELS if self.data.several else ONE_LABEL
         return {
-            "name": name,
-            "images": len(places),
-            "right": len(places) - len(kinds["wrong"]),
+            "name": self.model.classes[number],
+            "images": int(cases.there.sum()),
+            "right": int((cases.there & cases.right).sum()),
+            "others": int((~cases.there).sum()),
+            "named_falsely": int((~cases.there & ~cases.right).sum()),
             "means": means,
             "sentences": [mean["sentence"] for mean in means["maps"] if mean["sentence"]],
             "kinds": [
                 {
-                    "title": title,
-                    "images": len(kinds[kind]),
-                    "cases": self._cases(kinds[kind][: self.request.each]),
+                    "title": titles[kind],
+                    "images": len(found.places),
+                    "cases": self._cases(number, found.chosen(np.arange(len(found.places))[:each])),
                 }
-                for kind, title in KINDS.items()
+                for kind, found in kinds.items()
             ],
         }
-
-    def _kinds(self, number: int) -> dict[str, Rows]:
-        """Places in the data's rows: the surest right answers, the wrong, the least decided."""
-        places = np.flatnonzero(self.data.labels == number)
-        values = self.data.values[places]
-        best = np.sort(values, axis=1)[:, ::-1]
-        order = np.argsort(-best[:, 0], kind="stable")
-        right = values.argmax(axis=1) == number
-        typical, wrong = order[right[order]], order[~right[order]]
-        margin = best[:, 0] - best[:, 1] if best.shape[1] > 1 else best[:, 0]
-        each = self.request.each
-        shown = {*typical[:each].tolist(), *wrong[:each].tolist()}
-        torn = [row for row in np.argsort(margin, kind="stable").tolist() if row not in shown]
-        found = {"typical": typical, "wrong": wrong, "uncertain": np.array(torn, dtype=np.int64)}
-        return {kind: places[rows] for kind, rows in found.items()}
-
-    def _sample(self, number: int) -> Rows:
-        """Images of a class, evenly spread over it."""
-        places = np.flatnonzero(self.data.labels == number)
-        if len(places) <= SAMPLE:
-            return places
-        return places[np.linspace(0, len(places) - 1, SAMPLE).round().astype(np.int64)]
 
     def _explained(
         self, places: Rows, targets: Sequence[int] | None
@@ -156,9 +131,8 @@ class ClassPictures:
         names = tuple(self.data.dataset.ids[row] for row in rows.tolist())
         return seen_as(self.model.answering(), inputs, names, self.data.values[places])
 
-    def _means(self, number: int) -> dict[str, Any]:
+    def _means(self, number: int, places: Rows) -> dict[str, Any]:
         """The mean picture of a class and the mean of what speaks for it, by every method."""
-        places = self._sample(number)
         name = self.model.classes[number]
         pictures, explained = self._explained(places, [number] * len(places))
         mean = enlarged_picture(np.rint(pictures.mean(axis=0)).astype(np.uint8))
@@ -183,11 +157,13 @@ class ClassPictures:
         self.pictures[f"mean/{number}"] = as_png(mean)
         return {"picture": f"mean/{number}", "images": len(places), "maps": maps}
 
-    def _cases(self, places: Rows) -> list[dict[str, Any]]:
+    def _cases(self, number: int, chosen: Cases) -> list[dict[str, Any]]:
         """Truth, answer, picture, maps and neighbours of these images."""
+        places = chosen.places
         if not len(places):
             return []
-        pictures, explained = self._explained(places, None)
+        targets = chosen.targets.tolist() if self.choices.target is None else None
+        pictures, explained = self._explained(places, targets)
         by_features, by_pixels = self._near_features(places), self._near_pixels(places)
         cases = []
         for index, place in enumerate(places.tolist()):
@@ -200,26 +176,34 @@ class ClassPictures:
                     continue
                 batch, within = divmod(index, self.request.batch_size)
                 each = batches[batch]
-                named = f"map/{place}/{method}"
+                named = f"map/{number}/{place}/{method}"
                 self.pictures[named] = as_png(shown_map(shown, each, within))
                 maps.append(
                     {"method": spoken(each), "picture": named, "target": each.targets[within]}
                 )
-            entry = {**self._answer(place), "picture": key, "maps": maps}
+            entry = {**self._answer(number, place), "picture": key, "maps": maps}
             near = {"neighbours": by_features[index], "near_pixels": by_pixels[index]}
             cases.append(entry | near)
         return cases
 
-    def _answer(self, place: int) -> dict[str, Any]:
-        values, dataset = self.data.values[place], self.data.dataset
-        best = int(values.argmax())
-        second = int(np.argsort(-values, kind="stable")[1]) if len(values) > 1 else best
-        return {
-            "id": dataset.ids[int(self.data.rows[place])],
-            "true": self.model.classes[int(self.data.labels[place])],
-            "predicted": self.model.classes[best],
+    def _answer(self, number: int, place: int) -> dict[str, Any]:
+        """Truth and answer by name; of several labels as lists, `about` one of them."""
+        values, label, names = self.data.values[place], self.data.labels[place], self.model.classes
+        found = {"id": self.data.dataset.ids[int(self.data.rows[place])]}
+        if self.data.several:
+            return found | {
+                "about": names[number],
+                "true": _names(names, label > 0.5),
+                "predicted": _names(names, self.data.named[place]),
+                "probability": float(values[number]),
+            }
+        first = np.argsort(-values, kind="stable").tolist()[:2]
+        best, second = first[0], first[-1]
+        return found | {
+            "true": names[int(label)],
+            "predicted": names[best],
             "probability": float(values[best]),
-            "second": self.model.classes[second],
+            "second": names[second],
             "second_probability": float(values[second]),
         }
 
@@ -248,7 +232,7 @@ class ClassPictures:
             others = [
                 {
                     "id": dataset.ids[row],
-                    "class": dataset.label_text(row),
+                    "class": self._label(row),
                     "distance": distance,
                     "picture": self._thumbnail(row),
                 }
@@ -260,9 +244,28 @@ class ClassPictures:
             found.append(list(others[:NEIGHBOURS]))
         return found
 
+    def _label(self, row: int) -> str | list[str]:
+        """As it is shown; of several labels a list."""
+        dataset = self.data.dataset
+        if self.data.several:
+            return _names(dataset.classes, dataset.labels[row] > 0.5)
+        return dataset.label_text(row)
+
     def _thumbnail(self, row: int) -> str:
         key = f"bank/{row}"
         if key not in self.pictures:
             pixels = pixels_of(self.model, self.data.store, np.array([row]))
             self.pictures[key] = as_png(shown_picture(pixels[0]))
         return key
+
+
+def _sample(cases: Cases) -> Rows:
+    """Images of a class, evenly spread over it."""
+    places = cases.places[cases.there]
+    if len(places) <= SAMPLE:
+        return places
+    return places[np.linspace(0, len(places) - 1, SAMPLE).round().astype(np.int64)]
+
+
+def _names(classes: Sequence[str], marked: Flags) -> list[str]:
+    return [classes[number] for number in np.flatnonzero(marked).tolist()]

@@ -15,7 +15,8 @@ from striate.report.gallery_page import gallery_page
 from striate.tasks.class_pictures import ClassPictures
 from striate.tasks.explain_choices import choices_of, listed
 from striate.tasks.explain_request import ExplainRequest
-from striate.tasks.gallery_data import judged_data, shown_classes
+from striate.tasks.gallery_cases import shown_classes
+from striate.tasks.gallery_data import judged_data
 from striate.tasks.predict import model_of
 from striate.training import OnEvent, choose_device, ignore
 
@@ -56,7 +57,7 @@ def carry_out(request: ExplainRequest, *, on_event: OnEvent = ignore) -> Gallery
     After Ctrl-C, it holds the classes that were done.
 
     Raises:
-        UsageError: the model does not give one class for an image.
+        UsageError: the model gives numbers, or classes without names.
         UnknownName: no method, measure, class or layer is named so.
         DataError: the data cannot be opened, or have classes that the model does not know.
         ExplainError: every method refused; the first reason.
@@ -67,7 +68,7 @@ def carry_out(request: ExplainRequest, *, on_event: OnEvent = ignore) -> Gallery
     choices = choices_of(request, model.answering())
     wanted = None if request.only is None else listed("class", request.only, model.classes)
     data = judged_data(str(request.gallery), request.run, model, on_event)
-    numbers, left_out = shown_classes(data, model, wanted)
+    numbers, left_out = shown_classes(data, model.classes, wanted)
     page = GalleryPage(request.out / "gallery.html")
     maker = ClassPictures(model, choices, data, request, on_event, page.refused)
     notes = list(data.notes)
@@ -86,10 +87,11 @@ def carry_out(request: ExplainRequest, *, on_event: OnEvent = ignore) -> Gallery
     notes += [f"{method} is not shown: {error}" for method, error in page.refused.items()]
     facts = {
         "name": Path(request.run).name.removesuffix(".safetensors"),
+        "task": model.task,
         "data": str(request.gallery),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "images": len(data.rows),
-        "right": int((data.values.argmax(axis=1) == data.labels).sum()),
+        "right": int(data.right.sum()),
         "classes": page.classes,
         "left_out": left_out,
         "among": maker.among,
@@ -100,11 +102,17 @@ def carry_out(request: ExplainRequest, *, on_event: OnEvent = ignore) -> Gallery
 
 
 def _check_model(model: Model) -> None:
-    if model.task != "single_label" or not model.classes:
+    if model.task == "regression":
         raise UsageError(
             "explain-gallery-task",
-            f"A gallery needs a model that names one class for an image; this one is {model.task}"
-            f" with {len(model.classes)} named classes.",
-            "Explain single images: striate explain RUN FILES…",
+            "A gallery goes class by class, and this model answers with a number.",
+            "Explain single images: striate explain RUN FILES… The page of a run shows those with "
+            "the largest errors.",
+        )
+    if not model.classes:
+        raise UsageError(
+            "explain-gallery-names",
+            "A gallery goes class by class, and this model has no names of classes.",
+            "In Python: model.classes = (…), then model.save(…).",
         )
     needed_preprocessing(model.preprocessing)

@@ -21,7 +21,7 @@ from striate.tasks.preparing import check_data
 from striate.tasks.run_folder import find_run
 from striate.training import OnEvent, StageProgress
 
-MOST_CLASSES = 20
+NAMED_FROM = 0.5  # probability from which one of several labels counts as an answer
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,26 @@ class Judged:
     notes: tuple[str, ...]
 
     @property
+    def several(self) -> bool:
+        """Whether an image can have several labels, or none."""
+        return self.dataset.task == "multi_label"
+
+    @property
     def labels(self) -> NDArray[np.int64]:
-        """Of the rows."""
+        """Of the rows: class numbers [n]; where there are several, 0 and 1 [n, classes]."""
         return self.dataset.labels[self.rows]
+
+    @property
+    def named(self) -> NDArray[np.bool_]:
+        """Of several labels, those that the model names, [n, classes]."""
+        return self.values >= NAMED_FROM
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Whether the whole answer is right, all labels of an image, [n]."""
+        if self.several:
+            return np.asarray((self.named == (self.labels > 0.5)).all(axis=1))
+        return np.asarray(self.values.argmax(axis=1) == self.labels)
 
 
 def judged_data(data: str, run: str, model: Model, on_event: OnEvent) -> Judged:
@@ -53,7 +70,7 @@ def judged_data(data: str, run: str, model: Model, on_event: OnEvent) -> Judged:
     Raises:
         DataError: they cannot be opened, or have classes that the model does not know.
     """
-    opened = open_dataset(data, task="single_label", least_classes=1)
+    opened = open_dataset(data, task=model.task, least_classes=1)
     report = check_data(opened, PIXEL_CAP, on_event)
     if not len(report.kept):
         raise DataError(
@@ -110,28 +127,3 @@ def inputs_of(model: Model, store: CanvasStore, rows: NDArray[np.int64]) -> Tens
 def pixels_of(model: Model, store: CanvasStore, rows: NDArray[np.int64]) -> Tensor:
     """The same before it is made normal, uint8 [n, C, H, W]."""
     return needed_preprocessing(model.preprocessing).centre(store.gather(rows))
-
-
-def shown_classes(
-    judged: Judged, model: Model, wanted: tuple[str, ...] | None
-) -> tuple[list[int], list[str]]:
-    """The classes to show, in their order, and the names of those that are left out.
-
-    Where there are too many, those with the smallest share of right answers are shown.
-    """
-    labels = judged.labels
-    right = judged.values.argmax(axis=1) == labels
-    present = np.unique(labels).tolist()
-    if wanted is not None:
-        chosen = [model.classes.index(name) for name in wanted]
-        shown = [number for number in chosen if number in present]
-        if not shown:
-            raise DataError(
-                "explain-gallery-empty",
-                f"The data have no image of {', '.join(wanted)}.",
-                f"They have {', '.join(model.classes[k] for k in present[:10])}.",
-            )
-        return shown, []
-    worst = sorted(present, key=lambda number: float(right[labels == number].mean()))
-    shown = sorted(worst[:MOST_CLASSES])
-    return shown, [model.classes[number] for number in present if number not in shown]

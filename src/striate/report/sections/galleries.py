@@ -122,7 +122,7 @@ def _amount(value: object) -> float | None:
 
 
 def neighbours(case: Case, pictures: Pictures, among: str = "in training") -> Content:
-    """The images most like a case, each with its class."""
+    """The images most like a case, each with its class or its several labels."""
     found = listing(case, "neighbours")[:MOST_NEIGHBOURS]
     if not found:
         return None
@@ -133,10 +133,19 @@ def neighbours(case: Case, pictures: Pictures, among: str = "in training") -> Co
         far = "" if distance is None else f", distance {number(round(distance, 3))}"
         alt = f"image {names(each.get('id'), 80)}: {label}"
         shot = picture(pictures, each.get("picture"), alt, side=THUMB, class_="thumb")
-        kind = {names(case.get("predicted"), 24): " false", names(case.get("true"), 24): " true"}
-        who = tag("span", name(label), class_=f"who{kind.get(label, '')}")
+        who = tag("span", name(label), class_=f"who{_side(case, each.get('class'))}")
         items.append(tag("li", shot, who, title=f"{names(each.get('id'), 120)}{far}"))
     return tag("div", tag("p", f"nearest {among}"), tag("ul", items), class_="neighbours")
+
+
+def _side(case: Case, label: object) -> str:
+    """Whether a neighbour is of the true class or of the one that was answered instead; in a case
+    about one of several labels, whether it has that label too."""
+    if isinstance(label, list):
+        about = case.get("about")
+        return "" if about not in label else " true" if about in case["true"] else " false"
+    kind = {names(case.get("predicted"), 24): " false", names(case.get("true"), 24): " true"}
+    return kind.get(names(label, 24), "")
 
 
 def answers(report: Report) -> Section | None:
