@@ -76,6 +76,16 @@ def test_a_newer_format_says_so(path: Path) -> None:
     assert code_of(path) == "model-newer"
 
 
+def test_a_header_whose_length_begins_like_a_pickle_is_ours(path: Path) -> None:
+    for letters in range(1200):
+        write_model_file(path, {"a": torch.zeros(1)}, {**CARD, "note": "x" * letters})
+        if path.read_bytes()[:2] in (b"\x80\x02", b"\x80\x04", b"\x80\x05"):
+            break
+    else:
+        pytest.fail("no length of the header began so")
+    assert read_model_file(path)[0]["note"] == "x" * letters
+
+
 class Bomb:
     def __reduce__(self) -> tuple[object, ...]:
         return Path.write_text, (Path("exploded"), "")

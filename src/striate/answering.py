@@ -1,18 +1,19 @@
 """How a model answers: from what people hand in, through the network, to what they read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from striate.data import Preprocessing
 from striate.ends import Ends
+from striate.engines import EngineName, Fastest, asked_engine
 from striate.errors import UsageError
-from striate.inference import BATCH_SIZE, network_outputs, probabilities
+from striate.inference import BATCH_SIZE, Asking, network_outputs, probabilities
 from striate.predictions import Predictions, Task
 from striate.reading import needed_preprocessing, read_pictures
 
@@ -25,6 +26,7 @@ class Answering:
         network: up to its logits (or numbers).
         tasks: what each output is.
         preprocessing, classes, temperature, target_scale: as in `Model`.
+        fastest: what is known of the network's engines.
     """
 
     network: nn.Module
@@ -34,11 +36,15 @@ class Answering:
     classes: tuple[str, ...]
     temperature: float
     target_scale: tuple[float, float]
+    fastest: Fastest
 
-    def arrays(self, x: Any) -> NDArray[np.float64] | list[NDArray[np.float64]]:
+    def arrays(
+        self, x: Any, engine: EngineName = "auto"
+    ) -> NDArray[np.float64] | list[NDArray[np.float64]]:
         """What `values` gives for arrays in memory; of several outputs, one array each."""
-        batches = torch.split(self.ends.images(x, self.preprocessing), BATCH_SIZE)
-        outputs = network_outputs(self.ends.wrapped(self.network), batches)
+        images = self.ends.images(x, self.preprocessing)
+        batches = torch.split(images, BATCH_SIZE)
+        outputs = self.outputs(batches, len(images), engine)
         if len(self.tasks) == 1:
             return self.values(outputs)
         parts = self.ends.split(torch.from_numpy(outputs))
@@ -47,8 +53,30 @@ class Answering:
             for task, part in zip(self.tasks, parts, strict=True)
         ]
 
+    def outputs(
+        self, batches: Iterable[Tensor], images: int, engine: EngineName = "auto"
+    ) -> NDArray[np.float32]:
+        """The network's raw outputs, by the fastest engine or the one asked for.
+
+        Args:
+            batches: [N, C, H, W]; of several inputs, as `Ends.images` packs them.
+            images: how many there are in all.
+            engine: "torch" is the network itself; "auto" is as the environment's STRIATE_ENGINE
+                says, else the fastest, where that pays.
+        Raises:
+            UsageError: the engine that was asked for is not installed or cannot run the network.
+        """
+        asking = Asking(asked_engine(engine), self.fastest, images)
+        if self.ends.several:  # packed rows say nothing to an engine
+            return network_outputs(self.ends.wrapped(self.network), batches)
+        return network_outputs(self.network, batches, asking)
+
     def pictures(
-        self, pictures: Any, batch_size: int, on_progress: Callable[[int, int], None] | None
+        self,
+        pictures: Any,
+        batch_size: int,
+        on_progress: Callable[[int, int], None] | None,
+        engine: EngineName = "auto",
     ) -> Predictions:
         """What is on pictures, by name.
 
@@ -57,7 +85,7 @@ class Answering:
         """
         preprocessing = needed_preprocessing(self.preprocessing)
         reading = read_pictures(pictures, preprocessing, batch_size, on_progress)
-        values = self.values(network_outputs(self.network, reading.batches()))
+        values = self.values(self.outputs(reading.batches(), len(reading.sources), engine))
         classes = self.classes or tuple(map(str, range(values.shape[1] if values.ndim == 2 else 0)))
         return Predictions(self.tasks[0], classes, reading.ids, values, reading.unreadable)
 

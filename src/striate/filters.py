@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 from striate.errors import ShapeError, UsageError, unknown_name
 
@@ -245,6 +244,8 @@ def _weights(kernel: str | Kernel | ArrayLike) -> Floats:
 
 
 def _correlate(pixels: Floats, weights: Floats, padding: Padding) -> Floats:
+    from scipy import ndimage  # here, since it takes a while
+
     (height, width), (rows, columns) = pixels.shape[:2], weights.shape
     if padding == "valid" and (rows > height or columns > width):
         raise ShapeError(

@@ -1,6 +1,6 @@
 """`fit` and `evaluate` on arrays in memory: the Keras-like path through the one training loop."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -108,17 +108,29 @@ def fit_arrays(
 
 
 def evaluate_arrays(
-    network: nn.Module, how: Compiled, images: Tensor, y: Any, ends: Ends = ONE_END
+    network: nn.Module,
+    how: Compiled,
+    images: Tensor,
+    y: Any,
+    ends: Ends = ONE_END,
+    outputs: Callable[[Sequence[Tensor], int], NDArray[np.float32]] | None = None,
 ) -> dict[str, Score]:
-    """The loss and the compiled metrics, each with its interval and n."""
+    """The loss and the compiled metrics, each with its interval and n.
+
+    Args:
+        outputs: what answers (batches of so many images); the network itself if unset.
+    """
     wrapped = ends.wrapped(network)
-    return _judged(wrapped, how, ends, _checked(wrapped, how, ends, images, y), scores.RESAMPLES)
+    rows = _checked(wrapped, how, ends, images, y)
+    ask = outputs or (lambda batches, _images: network_outputs(wrapped, batches))
+    packed = ask(torch.split(rows.images, BATCH_SIZE), len(rows.images))
+    return _judged(packed, how, ends, rows, scores.RESAMPLES)
 
 
 def _judged(
-    network: nn.Module, how: Compiled, ends: Ends, rows: Rows, resamples: int
+    raw: NDArray[np.float32], how: Compiled, ends: Ends, rows: Rows, resamples: int
 ) -> dict[str, Score]:
-    packed = torch.from_numpy(network_outputs(network, torch.split(rows.images, BATCH_SIZE)))
+    packed = torch.from_numpy(raw)
     losses: dict[str, Tensor] = {}
     found: dict[str, Score] = {}
     for name, loss, outputs, targets in zip(
@@ -192,7 +204,9 @@ class _Tally:
         row = {"loss": loss} | {name: right / seen for name, (right, seen) in self.counts.items()}
         self.counts = {}
         if self.held_out is not None:
-            found = _judged(self.network, self.how, self.ends, self.held_out, resamples=0)
+            batches = torch.split(self.held_out.images, BATCH_SIZE)
+            raw = network_outputs(self.network, batches)
+            found = _judged(raw, self.how, self.ends, self.held_out, resamples=0)
             numbers = {name: scores.scalar(score) for name, score in found.items()}
             row |= {f"val_{name}": value for name, value in numbers.items() if value is not None}
         for name, value in row.items():

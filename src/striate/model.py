@@ -1,6 +1,7 @@
 """A model: a network, how it eats a photograph, what its outputs are called, and the verbs."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, overload
 
@@ -14,6 +15,7 @@ from striate.arrays import holds_arrays
 from striate.compiling import Compiled, compiled, needed
 from striate.data import Preprocessing
 from striate.ends import Ends
+from striate.engines import EngineName, Fastest
 from striate.errors import ShapeError, UsageError
 from striate.explain import Explanation
 from striate.explaining import Target, explain
@@ -79,6 +81,7 @@ class Model:
         self.target_scale = target_scale
         self.provenance = dict(provenance or {})
         self._compiled: Compiled | None = None
+        self._fastest = Fastest()
 
     def __repr__(self) -> str:
         shape = "×".join(map(str, self.input_shape or "?"))
@@ -186,46 +189,63 @@ class Model:
         )
         return fit_arrays(self.logits_network, how, self._ends, images, y, settings)
 
-    def evaluate(self, x: Any, y: Any) -> dict[str, Score]:
-        """The loss and the compiled metrics on arrays, each with its interval and n."""
+    def evaluate(self, x: Any, y: Any, engine: EngineName = "auto") -> dict[str, Score]:
+        """The loss and the compiled metrics on arrays, each with its interval and n.
+
+        Args:
+            engine: as for `predict`.
+        """
         how = needed(self._compiled, "evaluate")
         images = self._ends.images(x, self.preprocessing)
-        return evaluate_arrays(self.logits_network, how, images, y, self._ends)
+        outputs = self.answering().outputs
+        return evaluate_arrays(
+            self.logits_network, how, images, y, self._ends, partial(outputs, engine=engine)
+        )
 
     @overload
-    def predict(self, images: NDArray[Any] | Tensor) -> NDArray[np.float64]: ...
+    def predict(
+        self, images: NDArray[Any] | Tensor, engine: EngineName = "auto"
+    ) -> NDArray[np.float64]: ...
     @overload
-    def predict(self, images: Picture | Iterable[Picture]) -> Predictions: ...
+    def predict(
+        self, images: Picture | Iterable[Picture], engine: EngineName = "auto"
+    ) -> Predictions: ...
     @overload
-    def predict(self, images: Sequence[NDArray[Any]] | Sequence[Tensor]) -> Any: ...
-    def predict(self, images: Any) -> Any:
+    def predict(
+        self, images: Sequence[NDArray[Any]] | Sequence[Tensor], engine: EngineName = "auto"
+    ) -> Any: ...
+    def predict(self, images: Any, engine: EngineName = "auto") -> Any:
         """Probabilities, batched, for arrays; named predictions for pictures.
 
         Args:
             images: an array or tensor of images, as for `fit`; or a path, a folder, a glob such
                 as "new/*.jpg", a Pillow image, or several of these.
+            engine: "torch" is the network itself; "openvino" or "onnx" another that runs it, where
+                it is installed; "auto" is the fastest, as soon as that pays.
         Returns:
             Arrays in, array out: [N, classes] probabilities ([N] for a number). Pictures in,
             `Predictions` out, in the same order; files that are no images are listed in it.
         Raises:
             DataError: no file was found; or the model has no preprocessing to read files with.
+            UsageError: the engine is not installed, or cannot run the network.
         """
         if self._ends.several or holds_arrays(images):
-            return self.answering().arrays(images)
-        return self.predict_pictures(images)
+            return self.answering().arrays(images, engine)
+        return self.predict_pictures(images, engine=engine)
 
     def predict_pictures(
         self,
         pictures: Any,
         batch_size: int = BATCH_SIZE,
         on_progress: Callable[[int, int], None] | None = None,
+        engine: EngineName = "auto",
     ) -> Predictions:
         """`predict` for files and Pillow images, with a batch size to fit the memory.
 
         Args:
             on_progress: called with the number of pictures done and of all.
         """
-        return self.answering().pictures(pictures, batch_size, on_progress)
+        return self.answering().pictures(pictures, batch_size, on_progress, engine)
 
     def explain(
         self,
@@ -267,6 +287,7 @@ class Model:
             self.classes,
             self.temperature,
             self.target_scale,
+            self._fastest,
         )
 
     def summary(self, input_shape: tuple[int, ...] | None = None) -> Summary:

@@ -126,8 +126,9 @@ def _content(path: Path) -> bytes:
 
 
 def _header(path: Path, content: bytes) -> dict[str, Any]:
+    is_safetensors = content[5:9] == b"\0\0\0{"  # after a header's length, such as 0x0580
     for start, kind in _FOREIGN.items():
-        if content.startswith(start):
+        if content.startswith(start) and not is_safetensors:
             raise FileError(
                 "model-pickle" if "pickle" in kind or "zip" in kind else "model-foreign",
                 f"{path} is {kind}, not a Striate model file.",

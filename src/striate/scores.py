@@ -12,7 +12,6 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, softmax
 from torch import Tensor
 
 from striate.errors import UsageError, unknown_name
@@ -62,6 +61,8 @@ class Answers:
     @cached_property
     def probabilities(self) -> Floats:
         """[n, classes]."""
+        from scipy.special import expit, softmax  # here, since it takes a while
+
         outputs = self.outputs.double().numpy().reshape(len(self.outputs), -1)
         return softmax(outputs, axis=1) if self.task == "single_label" else expit(outputs)
 

@@ -84,6 +84,39 @@ def test_resuming_gives_exactly_the_rest(dataset: Dataset, start: int) -> None:
     assert digest(batches.epoch(4, start)) == digest(batches.epoch(4))[start:]
 
 
+@pytest.mark.parametrize("parts", [2, 3])
+@pytest.mark.parametrize("augmentation", [None, Augmentation(crop="shift", shift=2), EVERYTHING])
+def test_parts_are_together_the_batch(
+    dataset: Dataset, parts: int, augmentation: Augmentation | None
+) -> None:
+    whole = train_batches(
+        dataset,
+        augmentation=augmentation,
+        sample_weights=np.linspace(0.1, 1, 25),
+        loss_weights=torch.linspace(0.5, 2, 50),
+        keep_rest=True,
+        batch_size=11,  # the last one has 3 images
+    )
+    divided = [whole.divided(part, parts) for part in range(parts)]
+    epochs = [batches.epoch(2, 1) for batches in divided]
+    for batch, *some in zip(whole.epoch(2, 1), *epochs, strict=True):
+        assert torch.equal(torch.cat([part.images for part in some]), batch.images)
+        assert torch.equal(torch.cat([part.targets for part in some]), batch.targets)
+        assert torch.equal(torch.cat([part.weights for part in some]), batch.weights)
+        assert np.array_equal(np.concatenate([part.indices for part in some]), batch.indices)
+        for part in some:
+            share = part.weights.sum() / batch.weights.sum()
+            assert part.share == pytest.approx(share.item())
+        assert max(map(len, (p.indices for p in some))) <= -(-len(batch.indices) // parts)
+
+
+def test_every_part_of_a_batch_has_an_image(dataset: Dataset) -> None:
+    assert train_batches(dataset, batch_size=4).divided(3, 4).steps == 6
+    for options in ({"batch_size": 3}, {"batch_size": 8, "keep_rest": True}):
+        with pytest.raises(UsageError, match=r"A batch of [13] images cannot be shared by 4 pro"):
+            train_batches(dataset, **options).divided(0, 4)
+
+
 def test_every_epoch_is_a_new_order_of_the_training_records(dataset: Dataset) -> None:
     batches = train_batches(dataset, batch_size=5)
     assert batches.steps == 5

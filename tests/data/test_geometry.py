@@ -32,6 +32,17 @@ def test_mirror_flips_the_chosen() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_large_images_are_mirrored_alike(channels: int, dtype: torch.dtype) -> None:
+    x = images(4, channels, 112, 120).to(dtype)
+    before = x.clone()
+    turned = mirror(x, np.array([False, True, True, False]))
+    assert torch.equal(turned, torch.stack([x[0], x[1].flip(-1), x[2].flip(-1), x[3]]))
+    assert turned.stride() == x.stride()
+    assert torch.equal(x, before)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
 def test_padding_is_torchs(dtype: torch.dtype) -> None:
     x = images().to(dtype)
     reflected = F.pad(x.float(), (3, 3, 3, 3), mode="reflect").to(dtype)

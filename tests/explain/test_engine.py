@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, fx, nn
 
 from explain.peers import depthwise, every_architecture, reused_relu
+from striate.engines.openvino import OpenVino
 from striate.explain import _engine, class_score, kernel_shap, lime, rise, score_cam
-from striate.explain._engine import FEWEST, WORTH, Engine, engine
+from striate.explain._engine import FEWEST, WORTH, engine
 from striate.explain._frozen import frozen
 from striate.explain._perturbed import asking
 from striate.explain.quality import deletion, infidelity
@@ -39,7 +40,7 @@ def test_answers_are_the_networks_for_any_number_of_images(worth_it, architectur
     network, images = single(architecture)
     with frozen(network, images) as copy:
         made = engine(copy, images, 1000)
-        assert isinstance(made, Engine)
+        assert isinstance(made, OpenVino)
         with torch.no_grad():
             for count in (4, 1, 5, 3):
                 for layout in (torch.contiguous_format, torch.channels_last):
@@ -77,8 +78,8 @@ def test_methods_give_the_same_maps_with_and_without(worth_it, name, monkeypatch
     network, images = single(reused_relu)
     asked = (network, images[:2], class_score([1, 4]))
     runs = []
-    run = Engine.forward
-    monkeypatch.setattr(Engine, "forward", lambda self, x: (runs.append(len(x)), run(self, x))[1])
+    run = OpenVino.forward
+    monkeypatch.setattr(OpenVino, "forward", lambda self, x: (runs.append(len(x)), run(self, x))[1])
     fast = METHODS[name](*asked)
     assert sum(runs) >= 24, "more than the probes"
     assert len(set(runs)) > 2, "the last batch is smaller"
@@ -112,7 +113,7 @@ def test_methods_that_need_gradients_are_not_given_it(worth_it) -> None:
     network, images = single(reused_relu)
     score = class_score(0)
     with asking(network, images, score, 4, passes=9) as asked:
-        assert isinstance(asked.network, Engine)
+        assert isinstance(asked.network, OpenVino)
     with asking(network, images, score, 4, passes=9, gradients=True) as asked:
         assert isinstance(asked.network, fx.GraphModule)
     with asking(network, images, score, 4) as asked:
@@ -125,7 +126,7 @@ def test_what_cannot_be_converted_is_asked_itself(worth_it, monkeypatch) -> None
     def refuse(*_given: object) -> None:
         raise RuntimeError("no such operation")
 
-    monkeypatch.setattr(Engine, "__init__", refuse)
+    monkeypatch.setattr(OpenVino, "__init__", refuse)
     with asking(network, images, class_score(0), 4, passes=9) as asked:
         assert isinstance(asked.network, fx.GraphModule)
         torch.testing.assert_close(asked.output, network(images), rtol=1e-5, atol=1e-5)
@@ -135,12 +136,12 @@ def test_what_cannot_be_converted_is_asked_itself(worth_it, monkeypatch) -> None
 def test_what_answers_otherwise_is_not_used(worth_it, monkeypatch, alone: bool) -> None:
     """By 0.1 %, and only about one image or only about several."""
     network, images = single(reused_relu)
-    run = Engine.forward
+    run = OpenVino.forward
 
-    def wrong(self: Engine, images: Tensor) -> Tensor:
+    def wrong(self: OpenVino, images: Tensor) -> Tensor:
         return run(self, images) * (1.001 if (len(images) == 1) == alone else 1)
 
-    monkeypatch.setattr(Engine, "forward", wrong)
+    monkeypatch.setattr(OpenVino, "forward", wrong)
     with frozen(network, images) as copy:
         assert engine(copy, images, 9) is None
 
@@ -148,8 +149,8 @@ def test_what_answers_otherwise_is_not_used(worth_it, monkeypatch, alone: bool) 
 def test_few_passes_are_not_worth_the_conversion(monkeypatch) -> None:
     """A convolution of 3 · 8 · 9 · 64 · 64 multiply-adds, that is twice as many operations."""
     made = []
-    monkeypatch.setattr(_engine, "find_spec", lambda _name: True)
-    monkeypatch.setattr(Engine, "__init__", lambda *_: made.append(1))  # and fails to answer
+    monkeypatch.setattr(_engine, "installed", lambda: "2026.0")
+    monkeypatch.setattr(_engine, "convert", lambda *_: made.append(1))  # and gives nothing
     network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Flatten()).eval()
     images = torch.randn(1, 3, 64, 64)
     enough = int(WORTH / (2 * 3 * 8 * 9 * 64 * 64)) + 1
@@ -163,9 +164,9 @@ CONVERTING = """
 import pathlib, sys
 import torch
 from torch import fx, nn
-from striate.explain._engine import Engine
+from striate.engines.openvino import OpenVino, convert
 network = fx.symbolic_trace(nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten()).eval())
-Engine(network, torch.ones(1, 3, 4, 4))
+OpenVino(convert(network, torch.ones(1, 3, 4, 4)))
 print(type(sys.modules["openvino.tools.ovc"].telemetry).__module__)
 print([path.name for path in pathlib.Path.home().iterdir()])
 import openvino_telemetry  # is there for who wants it

@@ -11,7 +11,9 @@ from striate import zoo
 from striate.nn.outline import outline
 
 
-@pytest.mark.parametrize("name", ["resnet18", "vit_small_16", "mobilenet_v3_small", "squeezenet1_1"])
+@pytest.mark.parametrize(
+    "name", ["resnet18", "vit_small_16", "mobilenet_v3_small", "squeezenet1_1"]
+)
 def test_an_outline_has_the_shapes_of_the_network(name):
     with outline():
         thin = zoo.create(name, classes=3)

@@ -264,6 +264,17 @@ def test_a_fresh_residual_block_passes_its_shortcut_through():
     assert torch.equal(network.features.stage1(x), x)
 
 
+@pytest.mark.parametrize("size", [8, 28, 96])
+def test_every_block_of_the_default_network_begins_with_more_than_1x1_convolutions(size):
+    torch.manual_seed(0)
+    network = zoo.create("striatenet", classes=3, image_size=size).eval()
+    maps = network.features.stem(torch.rand(2, 3, size, size))
+    for name, block in list(network.features.named_children())[1:]:
+        alone = isinstance(block.shortcut, nn.Identity)  # then nothing is lost on the way
+        assert (block.branch(maps).abs().max() == 0) == alone, name
+        maps = block(maps)
+
+
 @pytest.mark.parametrize(
     ("size", "s4"), [((16, 16), (1, 1)), ((28, 28), (4, 4)), ((32, 40), (5, 7))]
 )

@@ -3,6 +3,7 @@
 Only this file is imported for `striate --help`; a verb's own module follows when it is used.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from cyclopts import App, CycloptsError, UnknownCommandError
 
 from striate import __version__
 from striate.errors import StriateError, UsageError, unknown_name
+from striate.tasks.processes import is_first, launched, speaks
 
 INTERRUPTED = 130
 START = "Start with: striate train digits"
@@ -48,12 +50,20 @@ def application() -> App:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit: 0 done, 1 failed, 2 bad usage, 3 bad data, 130 or 143 stopped."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    # Read when torch is imported: threads that wait sleep, so that a busy neighbour gets its share
+    # of the processors and no more.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    gc.disable()  # imports leave no garbage, and looking for it takes a tenth of their time
+    try:
+        sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    finally:
+        gc.enable()
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; return its exit code."""
     try:
+        _refuse_processes(arguments)
         code = application()(
             list(arguments), exit_on_error=False, print_error=False, result_action="return_value"
         )
@@ -62,7 +72,8 @@ def run(arguments: Sequence[str]) -> int:
     except StriateError as error:
         return _explain(error)
     except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
+        if is_first():
+            print("Interrupted.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output, such as `head`, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -83,8 +94,20 @@ def _unreadable(error: CycloptsError) -> StriateError:
     return UsageError("usage-command", what[:1].upper() + what[1:], f"See {verb} --help")
 
 
+def _refuse_processes(arguments: Sequence[str]) -> None:
+    """Raise where `torchrun` started several processes of a verb that is done by one."""
+    if launched() > 1 and "train" not in arguments[:1]:
+        raise UsageError(
+            "usage-processes",
+            f"{launched()} processes were started, and only train is shared by several.",
+            "Leave torchrun out: striate …",
+        )
+
+
 def _explain(error: StriateError) -> int:
     """Tell a person what went wrong; the exit code that goes with it."""
+    if not speaks(error):
+        return error.exit_code
     from rich.console import Console
     from rich.text import Text
 

@@ -1,5 +1,6 @@
 """From a Request to a command: its fields are written once and become flags, help and checks."""
 
+import gc
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -60,6 +61,7 @@ def command(verb: str, request: type[BaseModel], answer: Answer) -> App:
             raise UsageError(
                 "usage-missing", f"{missing[0].upper()} is missing.", _usage(verb, request)
             )
+        gc.enable()  # was off while modules were imported
         return answer(ask(request, values, lambda name: flags(name, fields[name])[0]), output)
 
     parameters = [*_positional(fields), *_rest(variadic, fields), *_options(request), *_COMMON]

@@ -71,6 +71,11 @@ class Augmentation:
                     "usage-augmentation", f"Augmentation: {rule}, got {getattr(self, name)}."
                 )
 
+    @property
+    def mixes(self) -> bool:
+        """Whether an image meets the one before it in the batch."""
+        return self.mixup > 0 or self.cutmix > 0
+
     def __call__(self, canvases: Tensor, size: tuple[int, int], draws: Draws) -> Tensor:
         """Change the images one by one.
 
@@ -104,7 +109,7 @@ class Augmentation:
         """
         if self.erasing > 0:
             images = erase(images, self.erasing, draws)
-        if self.mixup > 0 or self.cutmix > 0:
+        if self.mixes:
             soft = soft_targets(targets, classes)
             images, targets = mix(images, soft, self.mixup, self.cutmix, draws)
         return images, targets

@@ -1,7 +1,7 @@
 """Batches: gathered ahead in the background, changed and normalised on the device."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from striate.data.preprocessing import Preprocessing
 from striate.data.stores import CanvasStore
 from striate.errors import DataError, UsageError
 
+TINY = 1e-300  # instead of 0, to divide by
 CHUNK = 2**21  # values augmented at once on the CPU, so that copies stay small and in its cache
 
 
@@ -26,12 +27,14 @@ class Batch:
         targets: int64 [N]; float32 [N, classes] when mixed or multi-label; float32 [N].
         indices: record numbers, int64 [N].
         weights: of the samples in the loss, float32 [N]; None is 1 for all.
+        share: of the whole batch's loss; below 1 where several processes share a batch.
     """
 
     images: Tensor
     targets: Tensor
     indices: np.ndarray
     weights: Tensor | None = None
+    share: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +58,8 @@ class TrainBatches:
         keep_rest: the last batch may be small; else it is left out, unless it is the only one, so
             that no statistics rest on few images. Other records are in it in every epoch.
         workers: threads that gather batches ahead; 0 gathers in place.
+        part: of every batch, as (1, 3) for the second of three; together the parts are, but for
+            their order in memory, bit for bit the batch.
     Raises:
         UsageError: a value breaks its rule.
         DataError: there are no records; or, from `epoch`, an image cannot be read any more.
@@ -74,6 +79,7 @@ class TrainBatches:
     keep_rest: bool = False
     workers: int = 0
     device: torch.device | str = "cpu"
+    part: tuple[int, int] = (0, 1)
 
     def __post_init__(self) -> None:
         _check(self.batch_size, self.workers)
@@ -94,13 +100,53 @@ class TrainBatches:
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, counted from 0, from step `start` on."""
         draws = self._draws(epoch)
-        parts = [
+        batches = [
             draws[step * self.batch_size : (step + 1) * self.batch_size]
             for step in range(start, self.steps)
         ]
+        parts = [batch[self._rows(len(batch))] for batch in batches]
         gathered = _gather(self.store, [part.records for part in parts], self.workers, self.device)
-        for part, canvases in zip(parts, gathered, strict=True):
-            yield self._batch(canvases, part)
+        for whole, part, canvases in zip(batches, parts, gathered, strict=True):
+            batch = self._batch(canvases, part)
+            yield batch if self.part == (0, 1) else self._own(batch, whole)
+
+    def divided(self, part: int, parts: int) -> "TrainBatches":
+        """These batches, of each the given part, counted from 0; all parts have images.
+
+        Raises:
+            UsageError: a batch has fewer images than there are parts.
+        """
+        smallest = len(self.indices) - (self.steps - 1) * self.batch_size
+        if min(smallest, self.batch_size) < parts:
+            raise UsageError(
+                "usage-batch-parts",
+                f"A batch of {min(smallest, self.batch_size)} images cannot be shared by {parts} "
+                "processes.",
+                "Use fewer processes, or a larger --batch-size.",
+            )
+        return replace(self, part=(part, parts))
+
+    def _rows(self, count: int) -> slice | np.ndarray:
+        """Which of a batch's `count` rows are this part; before them the one that is mixed in."""
+        first, last = _span(count, self.part)
+        if self.part == (0, 1) or not self._mixes:
+            return slice(first, last)
+        return np.arange(first - 1, last) % count
+
+    @property
+    def _mixes(self) -> bool:
+        return self.augmentation is not None and self.augmentation.mixes
+
+    def _own(self, batch: Batch, whole: Draws) -> Batch:
+        """The part without the row before it, and with its share of the batch."""
+        first, last = _span(len(whole), self.part)
+        share = (last - first) / len(whole)
+        if self.loss_weights is not None:
+            every = self.loss_weights[torch.from_numpy(whole.records)].double()
+            share = float(every[first:last].sum() / every.sum().clamp_min(TINY))
+        rows = slice(1 if self._mixes else 0, None)
+        weights = None if batch.weights is None else batch.weights[rows]
+        return Batch(batch.images[rows], batch.targets[rows], batch.indices[rows], weights, share)
 
     def _draws(self, epoch: int) -> Draws:
         """The records of an epoch in order, each with its random numbers."""
@@ -189,6 +235,12 @@ def _gather(
         return
     with Crew(workers) as crew:
         yield from crew.in_order(fetch, parts, window=workers)
+
+
+def _span(count: int, part: tuple[int, int]) -> tuple[int, int]:
+    """First and last row, without it, of a part of a batch."""
+    number, parts = part
+    return count * number // parts, count * (number + 1) // parts
 
 
 def _input(canvases: Tensor, preprocessing: Preprocessing | None) -> Tensor:

@@ -20,6 +20,7 @@ LIMIT = 20 * 10**9  # bytes of all canvas files together
 RESERVE = 2 * 10**9  # bytes of the disk that are left alone
 FORGOTTEN = 86_400.0  # seconds after which an unfinished file belongs to a killed process
 SUFFIX = ".canvases"
+LIBRARIES = ("pil", "jpg", "libjpeg_turbo", "webp", "zlib")  # another version, other pixels
 
 
 class NoRoom(Exception):
@@ -53,7 +54,7 @@ def key_of(reader: Reader, images: np.ndarray) -> str:
         del how[name]
     described = {
         "format": FORMAT,
-        "libraries": [features.version(name) for name in ("pil", "jpg", "webp", "zlib")],
+        "libraries": [features.version(name) for name in LIBRARIES],
         "shape": list(reader.shape),
         "how": how,
         "images": hashlib.sha256("\n".join(images.tolist()).encode()).hexdigest(),

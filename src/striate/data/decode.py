@@ -5,33 +5,22 @@ on a stated background; CMYK, palettes and other colour spaces become RGB; of an
 first frame is taken. What was done is said in `Decoded.notes`.
 """
 
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
-from PIL.Image import Transpose
 
 from striate.data.formats import broken, open_image, pillow_warnings
+from striate.data.header import GREY_MODES, describe, frames, orientation
+from striate.data.reduction import TURNS, reduce, turn, unread_content, upright
+from striate.data.resize import Box, Size
 from striate.data.scaling import eight_bits, scale, scale_floats
 from striate.data.tiff import multi_band, read_bands
 from striate.errors import DataError, UsageError
 
 PIXEL_CAP = 100_000_000  # pixels, width x height
 WHITE = (255, 255, 255)
-GREY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
-TURNS = {
-    2: Transpose.FLIP_LEFT_RIGHT,
-    3: Transpose.ROTATE_180,
-    4: Transpose.FLIP_TOP_BOTTOM,
-    5: Transpose.TRANSPOSE,
-    6: Transpose.ROTATE_270,
-    7: Transpose.TRANSVERSE,
-    8: Transpose.ROTATE_90,
-}
-MOST_PAGES = 256
-ORIENTATION, BITS_PER_SAMPLE = 274, 258  # EXIF and TIFF tags
+BITS_PER_SAMPLE = 258  # TIFF tag
 
 
 @dataclass(frozen=True)
@@ -47,6 +36,29 @@ class Decoded:
 
     pixels: np.ndarray
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Raster:
+    """An image decoded as far as it is needed, not yet copied out of Pillow.
+
+    Args:
+        image: of mode L or RGB, or uint8 [h, w, C].
+        size: (height, width) of the whole picture, upright, pixels.
+        extent: where that lies in `image`, which may be reduced: left, top, right, bottom, pixels.
+        notes: see `Decoded`.
+    """
+
+    image: np.ndarray | Image.Image
+    size: Size
+    extent: Box
+    notes: tuple[str, ...]
+
+    @property
+    def channels(self) -> int:
+        if isinstance(self.image, Image.Image):
+            return len(self.image.getbands())
+        return int(self.image.shape[2])
 
 
 def decode(
@@ -75,6 +87,31 @@ def decode(
     >>> decode(np.array([[0, 65535]], np.uint16), channels=1).pixels.tolist()
     [[[0], [255]]]
     """
+    raster = decode_raster(
+        source, channels=channels, background=background, pixel_cap=pixel_cap, where=where
+    )
+    if isinstance(raster.image, np.ndarray):
+        return Decoded(raster.image, raster.notes)
+    pixels = np.array(raster.image)  # a copy: writable, owned
+    return Decoded(pixels.reshape(*pixels.shape[:2], -1), raster.notes)
+
+
+def decode_raster(
+    source: bytes | np.ndarray | Image.Image,
+    *,
+    channels: int | None,
+    background: tuple[int, int, int] = WHITE,
+    pixel_cap: int = PIXEL_CAP,
+    where: str = "image",
+    least: Size | None = None,
+) -> Raster:
+    """What `decode` does, for those who only resize the result.
+
+    Args:
+        least: (height, width) that suffices, pixels: JPEG photographs, as bytes or opened but not
+            loaded by Pillow, are then decoded at 1/8, 1/4 or 1/2 of their size where so much is
+            left. None decodes in full.
+    """
     if channels is not None and channels < 1:
         raise UsageError("usage-channels", f"decode: channels must be 1 or more, got {channels}.")
     if isinstance(source, np.ndarray):
@@ -86,18 +123,22 @@ def decode(
         )
     if isinstance(source, bytes) and (header := multi_band(source, channels)) is not None:
         return _from_array(read_bands(source, header, pixel_cap, where), channels, pixel_cap, where)
+    if least is not None and isinstance(source, Image.Image):
+        source = unread_content(source) or source
     with pillow_warnings() as warned:
         image = source if isinstance(source, Image.Image) else open_image(source, where)
         _check_size(image.width, image.height, pixel_cap, where)
+        if isinstance(source, Image.Image):
+            least = None  # it is left as it is
         try:
-            pixels, notes = _from_image(image, channels, background, where)
+            raster = _from_image(image, channels, background, where, least)
         except DataError:
             raise
         except Exception as error:  # Pillow raises whatever the broken bytes provoke
             raise broken(error, image.format or "image", where) from error
-    if warned and "damaged-metadata" not in notes:
-        notes.append("damaged-metadata")
-    return Decoded(pixels, tuple(notes))
+    if warned and "damaged-metadata" not in raster.notes:
+        return replace(raster, notes=(*raster.notes, "damaged-metadata"))
+    return raster
 
 
 def _check_size(width: int, height: int, pixel_cap: int, where: str) -> None:
@@ -113,14 +154,20 @@ def _check_size(width: int, height: int, pixel_cap: int, where: str) -> None:
 
 
 def _from_image(
-    image: Image.Image, channels: int | None, background: tuple[int, int, int], where: str
-) -> tuple[np.ndarray, list[str]]:
-    notes = _describe(image)
+    image: Image.Image,
+    channels: int | None,
+    background: tuple[int, int, int],
+    where: str,
+    least: Size | None,
+) -> Raster:
+    notes = describe(image)
     if channels not in (None, 1, 3):
-        return _bands(image, channels or 0, where), notes
+        return _whole(_bands(image, channels or 0, where), notes)
+    size = image.size
+    reduced = None if least is None else reduce(image, least)
     image.load()
-    turn = TURNS.get(_orientation(image, notes))  # none in a TIFF: it turned itself while loading
-    if turn is not None:
+    turned = orientation(image, notes)  # upright in a TIFF: it turned itself while loading
+    if turned in TURNS:
         notes.append("exif-rotated")
     grey = image.mode in GREY_MODES
     flat = _eight_bit(image, where)
@@ -129,58 +176,16 @@ def _from_image(
         notes += ["alpha"] if seen else []
     mode = {1: "L", 3: "RGB", None: "L" if grey else "RGB"}[channels]
     flat = flat if flat.mode == mode else flat.convert(mode)
-    flat = flat.transpose(turn) if turn is not None else flat
-    pixels = np.array(flat)  # a copy: writable, owned
-    return pixels.reshape(*pixels.shape[:2], -1), notes
+    whole = (0.0, 0.0, float(flat.width), float(flat.height))
+    flat, extent = turn(flat, reduced or whole, turned)
+    width, height = flat.size if reduced is None else upright(size, turned)
+    return Raster(flat, (height, width), extent, tuple(notes))
 
 
-def _describe(image: Image.Image) -> list[str]:
-    """Notes that the header gives; reads before loading, since Pillow forgets depth then."""
-    notes = ["grey"] if image.mode in GREY_MODES else []
-    tile: Any = getattr(image, "tile", None)
-    if image.mode.startswith("I") or any(";16" in str(part[3]) for part in tile or ()):
-        notes.append("16-bit")
-    words = {"F": "float", "P": "palette", "PA": "palette", "CMYK": "cmyk", "LAB": "lab"}
-    if image.mode in words:
-        notes.append(words[image.mode])
-    if image.format == "TIFF" and _orientation(image, notes) in TURNS:
-        notes.append("exif-rotated")
-    if (frames := _frames(image)) > 1:
-        kind = (
-            "pages: first of {} pages" if image.format == "TIFF" else "animated: first of {} frames"
-        )
-        notes.append(kind.format(frames))
-    return notes
-
-
-def _orientation(image: Image.Image, notes: list[str]) -> int:
-    """EXIF orientation, 1..8; unreadable metadata count as upright, with a note."""
-    try:
-        return int(image.getexif().get(ORIENTATION, 1))
-    except Exception:  # metadata are hints: broken ones must not cost the picture
-        notes.append("damaged-metadata")
-        return 1
-
-
-def _frames(image: Image.Image) -> int:
-    """How many frames or pages there are; 1 where a later one is too broken to count."""
-    if image.format == "MPO":  # a photograph with its preview or depth map
-        return 1
-    try:
-        return _pages(image) if image.format == "TIFF" else int(getattr(image, "n_frames", 1))
-    except Exception:  # only the first frame is used: faults in later ones do not matter
-        return 1
-
-
-def _pages(image: Image.Image) -> int:
-    """Pages of a TIFF, counted up to `MOST_PAGES`: a small file can announce very many."""
-    pages, here = 1, image.tell()
-    with suppress(EOFError):
-        while pages < MOST_PAGES:
-            image.seek(pages)
-            pages += 1
-    image.seek(here)
-    return pages
+def _whole(pixels: np.ndarray, notes: list[str]) -> Raster:
+    """An array that is all of a picture."""
+    height, width, _ = pixels.shape
+    return Raster(pixels, (height, width), (0.0, 0.0, float(width), float(height)), tuple(notes))
 
 
 def _eight_bit(image: Image.Image, where: str) -> Image.Image:
@@ -235,7 +240,7 @@ def _bands(image: Image.Image, channels: int, where: str) -> np.ndarray:
     if len(image.getbands()) == channels:
         image.load()
         return np.array(image)
-    pages = _frames(image) if image.format == "TIFF" else 1
+    pages = frames(image) if image.format == "TIFF" else 1
     if pages != channels or len(image.getbands()) != 1:
         raise _wrong_channels(len(image.getbands()), channels, where, pages)
     planes = []
@@ -257,7 +262,7 @@ def _wrong_channels(have: int, want: int, where: str, pages: int = 1) -> DataErr
     )
 
 
-def _from_array(array: np.ndarray, channels: int | None, pixel_cap: int, where: str) -> Decoded:
+def _from_array(array: np.ndarray, channels: int | None, pixel_cap: int, where: str) -> Raster:
     if array.ndim == 2:
         array = array[:, :, None]
     if array.ndim != 3 or array.size == 0:
@@ -271,10 +276,10 @@ def _from_array(array: np.ndarray, channels: int | None, pixel_cap: int, where: 
     if have == 1:
         notes.insert(0, "grey")
     if channels in (None, have):
-        return Decoded(np.array(pixels, order="C"), tuple(notes))
+        return _whole(np.array(pixels, order="C"), notes)
     if (have, channels) == (1, 3):
-        return Decoded(pixels.repeat(3, axis=2), tuple(notes))
+        return _whole(pixels.repeat(3, axis=2), notes)
     if (have, channels) == (3, 1):
         luminance = Image.fromarray(np.ascontiguousarray(pixels)).convert("L")
-        return Decoded(np.array(luminance)[:, :, None], tuple(notes))
+        return _whole(np.array(luminance)[:, :, None], notes)
     raise _wrong_channels(have, channels or 0, where)

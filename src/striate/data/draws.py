@@ -40,7 +40,7 @@ class Draws:
     def __len__(self) -> int:
         return len(self.records)
 
-    def __getitem__(self, rows: slice) -> "Draws":
+    def __getitem__(self, rows: slice | np.ndarray) -> "Draws":
         repeats = None if self.repeats is None else self.repeats[rows]
         return Draws(self.seed, self.epoch, self.records[rows], repeats)
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from striate.data.decode import Decoded, decode
+from striate.data.decode import Raster, decode_raster
 from striate.errors import DataError
 
 LEAST_SIDE = 32  # pixels; below, a perceptual hash says nothing
+ENOUGH = (128, 128)  # height and width that the look needs, pixels
 THUMB = 16  # pixels, side of the thumbnail that is kept
 FLAT = 4.0  # grey levels; a thumbnail that varies less has no look to compare
 
@@ -53,26 +54,33 @@ class Facts:
 
 
 def examine(content: bytes | np.ndarray, pixel_cap: int) -> Facts:
-    """Decode an image fully and note its facts; broken ones give a reason, never an error."""
+    """Decode an image and note its facts; broken ones give a reason, never an error.
+
+    Photographs are decoded as small as the look allows, which reads every byte of the file all
+    the same.
+    """
     try:
-        decoded = decode(content, channels=None, pixel_cap=pixel_cap, where="it")
+        raster = decode_raster(
+            content, channels=None, pixel_cap=pixel_cap, where="it", least=ENOUGH
+        )
     except DataError as error:
         detail = error.what.removeprefix("it: ")
         return Facts(
             reason=error.code.removeprefix("data-"), detail=detail[:1].upper() + detail[1:]
         )
-    height, width, channels = decoded.pixels.shape
-    facts = Facts(height, width, channels, decoded.notes)
-    return _with_look(facts, decoded) if min(height, width) >= LEAST_SIDE else facts
+    facts = Facts(*raster.size, raster.channels, raster.notes)
+    return _with_look(facts, raster) if min(raster.size) >= LEAST_SIDE else facts
 
 
-def _with_look(facts: Facts, decoded: Decoded) -> Facts:
-    pixels = decoded.pixels
-    if facts.channels == 1:
-        pixels = pixels[:, :, 0]
-    elif facts.channels != 3:
-        pixels = pixels.mean(axis=2).astype(np.uint8)
-    image = Image.fromarray(pixels).resize((32, 32), Image.Resampling.BOX, reducing_gap=2.0)
+def _with_look(facts: Facts, raster: Raster) -> Facts:
+    image = raster.image
+    if isinstance(image, np.ndarray):
+        if facts.channels == 1:
+            image = image[:, :, 0]
+        elif facts.channels != 3:
+            image = image.mean(axis=2).astype(np.uint8)
+        image = Image.fromarray(image)
+    image = image.resize((32, 32), Image.Resampling.BOX, box=raster.extent, reducing_gap=4.0)
     colour = np.asarray(image.convert("RGB"), dtype=np.float32)  # [32, 32, 3]
     thumb = colour.reshape(THUMB, 2, THUMB, 2, 3).mean(axis=(1, 3))  # [16, 16, 3]
     if thumb.std() < FLAT:

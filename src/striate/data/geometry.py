@@ -12,12 +12,19 @@ from striate.data.draws import Draws
 
 Padding = Literal["reflect", "zeros"]
 
+LARGE = 3 * 64**2  # values; images of so many are mirrored one by one on the CPU
+
 
 def mirror(images: Tensor, chosen: np.ndarray) -> Tensor:
     """Flip the chosen images left to right. [N, C, H, W], chosen bool [N]."""
-    rows = torch.from_numpy(np.flatnonzero(chosen)).to(images.device)
     result = images.clone()
-    result[rows] = images[rows].flip(-1)
+    rows = np.flatnonzero(chosen)
+    if images.device.type == "cpu" and images[:1].numel() >= LARGE:
+        for row in rows.tolist():  # without copies, and torch flips single images fast
+            result[row : row + 1] = images[row : row + 1].flip(-1)
+        return result
+    chosen_rows = torch.from_numpy(rows).to(images.device)
+    result[chosen_rows] = images[chosen_rows].flip(-1)
     return result
 
 

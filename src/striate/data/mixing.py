@@ -5,7 +5,6 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.special import betaincinv
 from torch import Tensor
 
 from striate.data.color import per_image
@@ -80,6 +79,8 @@ def _beta(draws: Draws, alpha: float) -> np.ndarray:
     """Numbers of Beta(alpha, alpha), by its inverse distribution function: float64 [n]."""
     if alpha <= 0:
         return np.ones(len(draws))
+    from scipy.special import betaincinv  # here, since it takes a while
+
     return betaincinv(alpha, alpha, draws.uniform("mix.share"))
 
 

@@ -41,7 +41,8 @@ class TensorStore:
         self.images, self.reason = images, reason
 
     def gather(self, indices: np.ndarray) -> Tensor:
-        return self.images[torch.from_numpy(indices)]
+        rows = torch.from_numpy(indices).to(self.images.device)
+        return self.images.index_select(0, rows)  # many times faster than indexing small images
 
 
 class PixelStore:

@@ -12,7 +12,7 @@ import PIL
 
 from striate.data.facts import Facts
 
-VERSION = 1  # raise it when `examine` changes
+VERSION = 2  # raise it when `examine` changes
 BATCH = 256  # facts written in one transaction
 
 

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, log_softmax, softmax
 
 from striate.errors import ShapeError
 from striate.metrics._checks import Ints, check_finite, check_labels, check_same_length
@@ -18,11 +17,15 @@ BISECTIONS = 12  # the interval's ends to 1/4096
 
 def probabilities(logits: npt.ArrayLike, temperature: float = 1.0) -> Floats:
     """softmax(logits / temperature). Shape: [n, classes] -> [n, classes], float64."""
+    from scipy.special import softmax  # here, since it takes a while
+
     return softmax(np.asarray(logits, dtype=np.float64) / temperature, axis=1)
 
 
 def label_probabilities(logits: npt.ArrayLike, temperature: float = 1.0) -> Floats:
     """sigmoid(logits / temperature), each label on its own. Shape: [n, classes] -> the same."""
+    from scipy.special import expit  # here, since it takes a while
+
     return expit(np.asarray(logits, dtype=np.float64) / temperature)
 
 
@@ -66,6 +69,8 @@ def fit_temperature(logits: npt.ArrayLike, targets: npt.ArrayLike) -> float:
 
 def negative_log_likelihood(logits: Floats, targets: npt.NDArray[Any], temperature: float) -> float:
     """Summed over the images (and labels), in nats; targets as for `fit_temperature`."""
+    from scipy.special import log_softmax  # here, since it takes a while
+
     scaled = logits / temperature
     if targets.ndim == 1:
         return float(-log_softmax(scaled, axis=1)[np.arange(len(targets)), targets].sum())

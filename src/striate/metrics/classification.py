@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from striate.metrics._checks import Ints
 from striate.metrics.curves import RankedClasses
@@ -61,6 +60,8 @@ def macro(values: Floats) -> Floats:
 
 def members(labels: Ints, classes: int, keep: npt.NDArray[np.bool_]) -> Any:
     """Sparse 0/1 matrix [n, classes]: which image counts for which class."""
+    from scipy import sparse  # here, since it takes a while
+
     rows = np.flatnonzero(keep)
     entries = (np.ones(len(rows)), (rows, labels[rows]))
     return sparse.csr_array(entries, shape=(len(labels), classes))

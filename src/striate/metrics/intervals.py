@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
 
 Floats = npt.NDArray[np.float64]
 Weights = npt.NDArray[np.float32]  # [resamples, images]: how often each image was drawn
@@ -45,6 +44,8 @@ def wilson(successes: float, n: int, confidence: float = CONFIDENCE) -> Estimate
     """
     if n == 0:
         return UNDEFINED
+    from scipy.special import ndtri  # here, since it takes a while
+
     z2 = float(ndtri(0.5 + confidence / 2)) ** 2
     p = successes / n
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)

@@ -7,7 +7,6 @@ and left out of macro averages.
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from striate.metrics.classification import Tallies, macro, ratio
 from striate.metrics.curves import Bools, RankedClasses
@@ -42,6 +41,8 @@ class MultiLabel:
         seed: int = 0,
         resamples: int = 1000,
     ) -> None:
+        from scipy import sparse  # here, since it takes a while
+
         self.n, self.classes = probabilities.shape
         self.targets, self.thresholds = targets, thresholds
         self.answers = probabilities >= thresholds

@@ -16,6 +16,7 @@ FEW = 2_000  # photographs: fewer need a stronger decay of weights
 IMAGES_TO_SEE = 250_000  # in one training, all epochs together, within these limits
 IMAGES_TO_TUNE, EPOCHS_TUNED = 20_000, (5, 30)  # likewise, from given weights
 EPOCHS_SMALL, EPOCHS_LARGE = (5, 50), (10, 60)  # least and most: small images, photographs
+SHORT, HASTY = 2, 64  # epochs up to which small images want more steps, and batches for it
 RATE = 0.2 / 128  # of sgd, per image of a batch, for networks with batch normalisation
 UNEVEN = 3  # times as many images of the commonest class as of the rarest
 SIDED = re.compile(r"(^|[^a-z])(left|right)([^a-z]|$)", re.IGNORECASE)
@@ -71,6 +72,8 @@ def choose_recipe(recipe: Recipe, facts: Facts) -> Choices:
     """Every knob that depends on the data. What was asked for stays."""
     choices = Choices(recipe)
     _length(choices, facts)
+    if is_short(recipe, facts.side):
+        _haste(choices)
     _optimizer(choices, facts)
     _augmentation(choices, facts)
     _imbalance(choices, facts)
@@ -96,6 +99,11 @@ def choose_tuned(recipe: Recipe, facts: Facts, *, by_steps: bool = True) -> Choi
     return choices
 
 
+def is_short(recipe: Recipe, side: int) -> bool:
+    """Whether so few epochs of small images were asked for that hardly one is seen again."""
+    return side <= SMALL and recipe.epochs is not None and recipe.epochs <= SHORT
+
+
 def has_normalisation(network: nn.Module) -> bool:
     """Whether activations are kept in range, so that high learning rates are safe."""
     kinds = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
@@ -107,6 +115,13 @@ def _length(choices: Choices, facts: Facts) -> None:
     epochs = int(np.clip(round(IMAGES_TO_SEE / facts.train), least, most))
     choices.choose(f"{epochs} epochs: {epochs * facts.train:,} images seen in all.", epochs=epochs)
     choices.choose(batch_size=int(np.clip(2 ** round(np.log2(facts.train / 10)), 16, 128)))
+
+
+def _haste(choices: Choices) -> None:
+    """Nothing is learnt by heart in an epoch or two: no need of changes that guard against it."""
+    batch = min(choices.values.get("batch_size", HASTY), HASTY)
+    choices.choose(f"Batches of {batch}: few epochs want more steps.", batch_size=batch)
+    choices.choose("No random shifts: in few epochs hardly an image comes again.", crop="none")
 
 
 def _optimizer(choices: Choices, facts: Facts) -> None:
@@ -129,7 +144,8 @@ def _augmentation(choices: Choices, facts: Facts) -> None:
     why = "a mirrored picture means the same" if flip else "mirrored, a sign is another sign"
     state = "on" if flip else "off"
     choices.choose(f"Mirroring is {state}: {why}, judging by the class names.", flip=state)
-    choices.choose(crop="shift" if facts.small else "resized")
+    crop = choices.values.get("crop", "shift" if facts.small else "resized")
+    choices.choose(crop=crop)
     choices.choose(color_jitter=0.0 if facts.small or facts.channels != 3 else 0.2)
     choices.choose(randaugment=0, erasing=0.0, mixup=0.0, cutmix=0.0)
 

@@ -9,7 +9,7 @@ from typing import Any
 from striate.errors import RunError, UsageError
 from striate.tasks.request import UNRECORDED, TrainRequest
 from striate.tasks.run_folder import RUNS, RunFolder
-from striate.training import RunLock, changed_settings
+from striate.training import Ranks, RunLock, changed_settings, from_first
 
 
 @contextmanager
@@ -30,6 +30,19 @@ def claimed(request: TrainRequest) -> Iterator[RunFolder]:
                 _refuse_used(folder)
             held.enter_context(RunLock(folder.path))
         yield folder
+
+
+@contextmanager
+def claimed_by_first(request: TrainRequest, ranks: Ranks | None) -> Iterator[RunFolder]:
+    """`claimed`, swept, by the first of several processes; the others get to know the folder."""
+    with ExitStack() as held:
+
+        def claim() -> RunFolder:
+            folder = held.enter_context(claimed(request))
+            folder.remove_leftovers()
+            return folder
+
+        yield from_first(ranks, claim)
 
 
 def to_resume(request: TrainRequest) -> TrainRequest:

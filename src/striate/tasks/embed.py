@@ -1,7 +1,5 @@
 """Embed: what a network makes of images, as vectors in a table and as a map to look at."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +14,10 @@ from torch import Tensor
 
 from striate.data import Dataset, open_dataset, open_files, usable
 from striate.data.decode import PIXEL_CAP
+from striate.engines import EngineName
 from striate.errors import DataError
-from striate.explain import embeddings
 from striate.explain.projection import project
 from striate.files import write_atomic
-from striate.inference import device_of
 from striate.model import Model
 from striate.reading import needed_preprocessing
 from striate.report.words import counted
@@ -31,6 +28,7 @@ from striate.tasks.fields import ask
 from striate.tasks.loading import store_for
 from striate.tasks.predict import model_of
 from striate.tasks.preparing import check_data
+from striate.tasks.vectors import Vectors
 from striate.training import Notice, OnEvent, StageProgress, choose_device, ignore
 
 CLASSIFIED = "what the last layer is given"
@@ -130,7 +128,7 @@ def carry_out(request: EmbedRequest, *, on_event: OnEvent = ignore) -> Embedded:
     read = _Read()
     interrupted = False
     try:
-        _read(model, dataset, layer, request.batch_size, read, on_event)
+        _read(model, dataset, layer, request.batch_size, request.engine, read, on_event)
     except KeyboardInterrupt:
         interrupted = True
     if not read.vectors:
@@ -216,35 +214,23 @@ def _read(
     dataset: Dataset,
     layer: str | None,
     batch_size: int,
+    engine: EngineName,
     read: _Read,
     on_event: OnEvent,
 ) -> None:
     """Vectors, answers and small pictures of all images, in one pass of the network."""
-    network, preprocessing = model.logits_network, needed_preprocessing(model.preprocessing)
-    store = store_for(dataset, model)
+    preprocessing, store = needed_preprocessing(model.preprocessing), store_for(dataset, model)
+    asked = Vectors(model.logits_network, layer, len(dataset), engine)
     side = 64 if len(dataset) <= 2_500 else 48 if len(dataset) <= 6_000 else 32
     total = len(dataset)
     for start in range(0, total, batch_size):
         rows = np.arange(start, min(start + batch_size, total))
         pixels = preprocessing.centre(store.gather(rows))
-        images = preprocessing.normalise(pixels).to(device_of(network))
-        with _answers_of(network) as answers:
-            vectors = embeddings(network, [images], layer=layer)
+        vectors, outputs = asked.of(preprocessing.normalise(pixels))
         read.vectors.append(vectors)
-        read.outputs.append(answers[-1].detach().float().cpu())
+        read.outputs.append(outputs)
         read.pictures.append(_small(pixels, side))
         on_event(StageProgress("Embedding the images", int(rows[-1]) + 1, total))
-
-
-@contextmanager
-def _answers_of(network: torch.nn.Module) -> Iterator[list[Tensor]]:
-    """Collect what the network answers while its features are read."""
-    answers: list[Tensor] = []
-    handle = network.register_forward_hook(lambda _module, _inputs, output: answers.append(output))
-    try:
-        yield answers
-    finally:
-        handle.remove()
 
 
 def _small(pixels: Tensor, side: int) -> NDArray[np.uint8]:

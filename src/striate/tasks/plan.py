@@ -17,6 +17,7 @@ from striate.tasks.choices import (
     choose_recipe,
     choose_tuned,
     has_normalisation,
+    is_short,
 )
 from striate.tasks.preparing import Prepared
 from striate.tasks.request import TrainRequest
@@ -136,7 +137,8 @@ def facts_of(prepared: Prepared) -> Facts:
 def _preprocessing(request: TrainRequest, facts: Facts) -> tuple[Preprocessing, str]:
     size, why = _image_size(request, facts)
     native = facts.one_size and size == (facts.height, facts.width)
-    canvas = size if native or request.crop == "none" else tuple(ceil(CANVAS * s) for s in size)
+    uncut = request.crop == "none" or (request.crop == "auto" and is_short(request, max(size)))
+    canvas = size if native or uncut else tuple(ceil(CANVAS * s) for s in size)
     preprocessing = Preprocessing(
         size=size,
         channels=request.channels or facts.channels,

@@ -23,7 +23,7 @@ from striate.errors import DataError
 from striate.files import canonical_json, parse_json, write_atomic
 from striate.tasks.request import IN_MEMORY
 from striate.tasks.run_folder import RunFolder
-from striate.training import Notice, OnEvent, StageProgress
+from striate.training import Notice, OnEvent, Ranks, StageProgress, from_first
 
 
 class DataOptions(Protocol):
@@ -120,6 +120,25 @@ def prepare(
         if finding.severity == "warning":
             on_event(Notice("warning", finding.code, finding.sentence))
     return prepared
+
+
+def prepared_by_first(
+    dataset: Dataset,
+    options: DataOptions,
+    folder: RunFolder,
+    on_event: OnEvent,
+    split_file: Path | None,
+    ranks: Ranks | None,
+) -> Prepared:
+    """`prepare` by the first of several processes; the others read what it found."""
+    made: list[Prepared] = []
+
+    def check_and_split() -> CheckReport:
+        made.append(prepare(dataset, options, folder, on_event, split_file))
+        return made[0].report
+
+    report = from_first(ranks, check_and_split)
+    return made[0] if made else Prepared(read_split(usable(dataset, report), folder.split), report)
 
 
 def _account(prepared: Prepared) -> str:

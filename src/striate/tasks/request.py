@@ -50,9 +50,7 @@ class TrainRequest(Recipe):
     mean: tuple[float, float, float] | None = option(
         None, "Red, green and blue that the weights take from 0..1 pixels; unset finds it out."
     )
-    std: tuple[float, float, float] | None = option(
-        None, "What the weights divide by after that."
-    )
+    std: tuple[float, float, float] | None = option(None, "What the weights divide by after that.")
     image_size: int | None = option(
         None, "Side of the square that the network sees, in pixels.", "--img-size", "--imgsz", ge=1
     )

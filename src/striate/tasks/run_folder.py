@@ -14,6 +14,7 @@ import yaml
 
 from striate.errors import RunError, UsageError
 from striate.files import parse_json, write_atomic
+from striate.tasks.processes import launched
 from striate.training import Event, EventLog, read_events
 
 RUNS = Path("runs")
@@ -140,9 +141,12 @@ class RunFolder:
 
     @property
     def resume_command(self) -> str:
-        """The command line that goes on with this run."""
+        """The command line that goes on with this run, with as many processes as there are now."""
+        striate = "striate"
+        if launched() > 1:
+            striate = f"torchrun --nproc_per_node {launched()} -m striate"
         data = shlex.quote(str(self.read_recipe()["data"]))
-        return f"striate train {data} --output-dir {shlex.quote(str(self.path))} --resume"
+        return f"{striate} train {data} --output-dir {shlex.quote(str(self.path))} --resume"
 
     def trained_hashes(self) -> set[str]:
         """SHA-256 of every image of the training and validation parts."""

@@ -17,7 +17,7 @@ from striate.metrics import fit_temperature
 from striate.model import Model
 from striate.nn import HeadedNetwork
 from striate.nn.stages import rate_scales
-from striate.tasks.claim import claimed, to_resume
+from striate.tasks.claim import claimed_by_first, to_resume
 from striate.tasks.fields import ask
 from striate.tasks.gallery import make_gallery
 from striate.tasks.judging import judge_model, write_predictions, write_report
@@ -25,7 +25,8 @@ from striate.tasks.loading import TrainingData, store_for, training_data
 from striate.tasks.own_network import check_own_network
 from striate.tasks.phases import tune
 from striate.tasks.plan import Plan, make_plan, outputs_of
-from striate.tasks.preparing import Prepared, open_source, prepare
+from striate.tasks.preparing import Prepared, open_source, prepared_by_first
+from striate.tasks.processes import is_first, joined
 from striate.tasks.report_facts import training_facts
 from striate.tasks.request import IN_MEMORY, TrainRequest
 from striate.tasks.run import Run
@@ -34,6 +35,7 @@ from striate.tasks.start import Start, network_for, start_from
 from striate.tasks.tune_choice import settled
 from striate.tasks.validation import validation
 from striate.tasks.weights import StartingWeights, starting_weights
+from striate.tasks.weights_scale import check_scale
 from striate.training import (
     Checkpoints,
     EventLog,
@@ -41,11 +43,13 @@ from striate.training import (
     Notice,
     Objective,
     OnEvent,
+    Ranks,
     Recipe,
     StopSignal,
     balanced_weights,
     choose_device,
     fit,
+    from_first,
     ignore,
     make_objective,
     positive_weights,
@@ -78,7 +82,7 @@ def train(
         "model": model if isinstance(model, str) else type(model).__name__,
     }
     request = ask(TrainRequest, {**named, **options})
-    if not progress:
+    if not progress or not is_first():
         return run(request, source=source, network=network)
     with watcher() as watch:
         return run(request, source=source, network=network, on_event=watch)
@@ -111,34 +115,39 @@ def run(
         weights = starting_weights(request.weights, request.model)
         request = request.model_copy(update={"model": weights.name})
     dataset = open_source(source if source is not None else request.data, request.task)
-    with claimed(request) as folder:
-        folder.remove_leftovers()
-        watch = together(EventLog(folder.events), on_event)
-        prepared = prepare(dataset, request, folder, watch, request.split)
+    with joined(device) as ranks, claimed_by_first(request, ranks) as folder:
+        first = ranks is None or ranks.first
+        watch = together(EventLog(folder.events), on_event) if first else ignore
+        prepared = prepared_by_first(dataset, request, folder, watch, request.split, ranks)
         start = None if weights is None else _start(weights, request, prepared, watch)
-        plan = make_plan(request, prepared, network, start)
+        plan = from_first(ranks, lambda: make_plan(request, prepared, network, start))
         if network is not None:
             check_own_network(network, plan)
         net = network or (start.network if start else _new_network(plan))
         data = training_data(prepared, plan, device, watch)
         if start is not None:
-            plan = settled(plan, start.network, data, folder, watch)
-        plan = _with_reasons(plan, folder, watch)
-        if not folder.started:
-            folder.write_recipe(plan.request.recorded())
+            outline, headed = plan, start.network
+            plan = from_first(ranks, lambda: settled(outline, headed, data, folder, watch))
+        if first:
+            plan = _with_reasons(plan, folder, watch)
+            if not folder.started:
+                folder.write_recipe(plan.request.recorded())
         with StopSignal() as stop:
             if start is not None:
                 result = tune(
                     start.network, plan, data, _objective(plan.recipe, data), folder, watch, stop,
-                    resume=request.resume,
+                    resume=request.resume, ranks=ranks,
                 )  # fmt: skip
             else:
-                result = _fit(net, plan, data, folder, watch, stop, resume=request.resume)
-        folder.write_history(result.history)
-        model = _model(net, plan, prepared, data, result)
-        model.save(folder.model)
-        if result.outcome != "interrupted":
-            _judge(model, plan, prepared, data, result, folder, watch)
+                result = _fit(net, plan, data, folder, watch, stop, request.resume, ranks)
+        model = None
+        if first:
+            folder.write_history(result.history)
+            model = _model(net, plan, prepared, data, result)
+            model.save(folder.model)
+            if result.outcome != "interrupted":
+                _judge(model, plan, prepared, data, result, folder, watch)
+        from_first(ranks, lambda: "everything is written")
     seconds = time.monotonic() - started
     return Run(folder, result.outcome, stop.exit_code, seconds, held=model)
 
@@ -155,6 +164,8 @@ def _refuse_at_once(request: TrainRequest, network: nn.Module | None) -> torch.d
         raise unknown_name("architecture", request.model, zoo.ARCHITECTURES)
     if network is None and request.model != "auto":
         _check_answers_for_images(request.model)
+    if request.mean is not None and request.std is not None:
+        check_scale(request.mean, request.std)
     if request.split is not None and not request.split.is_file():
         raise UsageError(
             "usage-split-file",
@@ -200,15 +211,15 @@ def _fit(
     folder: RunFolder,
     watch: OnEvent,
     stop: StopSignal,
-    *,
     resume: bool,
+    ranks: Ranks | None,
 ) -> FitResult:
     return fit(
         network,
         data.train,
         _objective(plan.recipe, data),
         plan.recipe,
-        validate=validation(data) if data.val is not None else None,
+        validate=validation(data, ranks=ranks) if data.val is not None else None,
         monitor=plan.monitor,
         checkpoints=Checkpoints(folder.checkpoints),
         resume=resume,
@@ -216,6 +227,7 @@ def _fit(
         stop=stop,
         name_of=lambda record: data.ids[record],
         rate_scales=_rate_scales(network, plan.recipe.layer_decay),
+        ranks=ranks,
     )
 
 

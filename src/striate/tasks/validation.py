@@ -1,22 +1,24 @@
 """How good the network is on the validation part, after every epoch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_expit, log_softmax
 from torch import nn
 
-from striate.data import FeatureEval
+from striate.data import Batch, EvalBatches, FeatureEval
 from striate.inference import network_outputs
 from striate.predictions import Task
 from striate.tasks.loading import TrainingData
+from striate.training import Ranks
 
 Scores = dict[str, float]
 
 
 def validation(
-    data: TrainingData, instead: FeatureEval | None = None
+    data: TrainingData, instead: FeatureEval | None = None, ranks: Ranks | None = None
 ) -> Callable[[nn.Module], Scores]:
     """A function from the network to its scores, such as val_loss and val_accuracy.
 
@@ -24,15 +26,37 @@ def validation(
 
     Args:
         instead: of the validation images, what the part of a network before this one made of them.
+        ranks: processes that share the work; each answers some of the batches, which stay those
+            of one process, so that the answers do too.
     """
-    batches = instead or data.val or ()
+    batches: Iterable[Batch] = instead or data.val or ()
+    if ranks is not None:
+        batches = _own_batches(instead or data.val, ranks)
     targets = data.scaled_labels("val").astype(np.float32)
 
     def validate(network: nn.Module) -> Scores:
         outputs = network_outputs(network, (batch.images for batch in batches))
+        if ranks is not None:
+            answered = [some for some in ranks.gathered(outputs) if len(some)]
+            outputs = np.concatenate(answered)
         return scores(data.task, outputs, targets, data.target_scale[1])
 
     return validate
+
+
+def _own_batches(batches: EvalBatches | FeatureEval | None, ranks: Ranks) -> Iterable[Batch]:
+    """The batches, in one piece, that this process answers."""
+    if isinstance(batches, FeatureEval):
+        return replace(batches, images=_own_images(batches.images, ranks))
+    return () if batches is None else _own_images(batches, ranks)
+
+
+def _own_images(images: EvalBatches, ranks: Ranks) -> EvalBatches:
+    edges = [
+        len(images) * number // ranks.count * images.batch_size
+        for number in (ranks.rank, ranks.rank + 1)
+    ]
+    return replace(images, indices=images.indices[slice(*edges)])
 
 
 def scores(

@@ -37,6 +37,9 @@ from striate.training.objective import OneForEach as OneForEach
 from striate.training.objective import Regression as Regression
 from striate.training.objective import SingleLabel as SingleLabel
 from striate.training.objective import make_objective as make_objective
+from striate.training.ranks import Ranks as Ranks
+from striate.training.ranks import from_first as from_first
+from striate.training.ranks import world_ranks as world_ranks
 from striate.training.recipe import Recipe as Recipe
 from striate.training.recipe import changed_settings as changed_settings
 from striate.training.recipe import parse_recipe as parse_recipe

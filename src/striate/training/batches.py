@@ -17,6 +17,7 @@ class Batch(Protocol):
         targets: whatever the objective understands, N of them.
         indices: the images' record numbers, [N], for messages.
         weights: how much each image counts, [N]; `None` is equally.
+        share: of the whole batch's loss; below 1 where several processes share a batch.
     """
 
     @property
@@ -27,6 +28,8 @@ class Batch(Protocol):
     def indices(self) -> np.ndarray: ...
     @property
     def weights(self) -> Tensor | None: ...
+    @property
+    def share(self) -> float: ...
 
 
 class TrainBatches(Protocol):

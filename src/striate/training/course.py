@@ -20,6 +20,7 @@ from striate.training.events import (
 from striate.training.keeper import Keeper
 from striate.training.learner import Learner
 from striate.training.progress import Progress, Row
+from striate.training.ranks import Ranks, from_first
 from striate.training.recipe import Recipe
 from striate.training.schedules import Multiplier
 from striate.training.step import NotFinite, step, step_seed
@@ -66,6 +67,7 @@ class Course:
     stop: StopSignal | None
     name_of: NameOf
     schedule: Multiplier
+    ranks: Ranks | None = None
     next_event: float = 0.0
     told_images: int = 0  # `progress.all_images` and `all_seconds` at the last StepEnded
     told_seconds: float = 0.0
@@ -86,7 +88,29 @@ class Course:
             return "finished"
         if self.recipe.patience and self.progress.best.waited >= self.recipe.patience:
             return "stopped_early"
-        return "interrupted" if self.stop and self.stop.requested else None
+        return "interrupted" if self._asked_to_stop() else None
+
+    def _asked_to_stop(self) -> bool:
+        """Whether this process, or another that trains with it, was asked to stop."""
+        asked = self.stop is not None and self.stop.requested
+        if self.ranks is None:
+            return asked
+        told = self.ranks.gathered((asked, self.stop.signal if asked and self.stop else None))
+        signals = [number for other, number in told if other]
+        if signals and not asked and self.stop is not None:
+            self.stop.request(signals[0])
+        return bool(signals)
+
+    def _asked_to_stop_after_step(self) -> bool:
+        if self.learner.shared is not None:
+            return self.learner.shared.stop
+        return self.stop is not None and self.stop.requested
+
+    def _images(self, group: Sequence[Batch]) -> int:
+        """How many the last step saw, in all processes."""
+        if self.learner.shared is not None:
+            return self.learner.shared.images
+        return sum(len(batch.indices) for batch in group)
 
     def _run_steps(self) -> None:
         """The steps that are left of the epoch, or those before a stop is asked for."""
@@ -96,11 +120,11 @@ class Course:
             for group in grouped(batches, self.recipe.accumulate):
                 loss = self._step(group)
                 now = time.perf_counter()
-                self.progress.count(loss, sum(len(b.indices) for b in group), now - clock)
+                self.progress.count(loss, self._images(group), now - clock)
                 self._tell_step(loss, now)
                 if self.progress.step_in_epoch == self.steps_per_epoch:
                     return
-                if self.stop and self.stop.requested:
+                if self._asked_to_stop_after_step():
                     return
                 if self.keeper.due(self.progress):
                     self.keeper.save(self.progress)
@@ -110,6 +134,8 @@ class Course:
 
     def _step(self, group: Sequence[Batch]) -> float:
         seed = step_seed(self.recipe.seed, self.progress.step)
+        if self.ranks is not None and not self.ranks.first:
+            seed = step_seed(seed, self.ranks.rank)
         try:
             return step(self.learner, group, self._learning_rate(self.progress.step), seed)
         except NotFinite as fault:
@@ -144,7 +170,8 @@ class Course:
         if self.validate is None:
             return {}
         with self.learner.judged() as network:
-            found = self.validate(network)
+            judgement = self.validate(network)
+        found = from_first(self.ranks, lambda: judgement)
         numbers = {f"val_{name.removeprefix('val_')}": float(v) for name, v in found.items()}
         if self.monitor not in numbers:
             raise unknown_name("number of the validation", self.monitor, numbers)

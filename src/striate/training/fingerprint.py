@@ -8,11 +8,12 @@ import numpy as np
 import torch
 
 import striate
+from striate.training.kernel import compiler
 
 Fingerprint = dict[str, str | int]
 
 
-def fingerprint(device: torch.device) -> Fingerprint:
+def fingerprint(device: torch.device, processes: int = 1) -> Fingerprint:
     """Versions, processor, threads and device: equal fingerprints promise equal bits."""
     return {
         "striate": striate.__version__,
@@ -23,12 +24,15 @@ def fingerprint(device: torch.device) -> Fingerprint:
         "processor": _processor(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
+        "processes": processes,
+        "compiler": compiler() or "none",
         "device": _device_name(device),
     }
 
 
 def differences(old: Mapping[str, str | int], new: Mapping[str, str | int]) -> list[str]:
     """What differs, as `"threads: 2 → 1"`."""
+    old, new = {"processes": 1, **old}, {"processes": 1, **new}  # as long as there was but one
     names = [*new, *(name for name in old if name not in new)]
     return [
         f"{name}: {old.get(name, '?')} → {new.get(name, '?')}"

@@ -9,9 +9,10 @@ from torch import Tensor
 from striate.errors import FileError
 from striate.training.checkpoint import Checkpoint, Checkpoints
 from striate.training.events import CheckpointSaved, Notice, OnEvent
-from striate.training.fingerprint import differences, fingerprint
+from striate.training.fingerprint import Fingerprint, differences, fingerprint
 from striate.training.learner import Learner, load_network, network_tensors
 from striate.training.progress import Progress
+from striate.training.ranks import Ranks, from_first
 from striate.training.recipe import Recipe, changed_settings
 
 
@@ -19,7 +20,8 @@ from striate.training.recipe import Recipe, changed_settings
 class Keeper:
     """Saves when it is time, finds the best weights again, resumes.
 
-    Without checkpoints the best weights are kept in memory; with them, on the disk alone.
+    Without checkpoints the best weights are kept in memory; with them, on the disk alone. Of
+    several processes the first one writes; all read.
     """
 
     learner: Learner
@@ -27,6 +29,7 @@ class Keeper:
     steps_per_epoch: int
     checkpoints: Checkpoints | None
     on_event: OnEvent
+    ranks: Ranks | None = None
     best_tensors: dict[str, Tensor] | None = None
     next_save: float = field(init=False)
 
@@ -41,7 +44,9 @@ class Keeper:
 
     def save(self, progress: Progress) -> None:
         """Save everything that influences the future, unless this step is saved already."""
-        if self.checkpoints is None or progress.step in self.checkpoints.steps():
+        if self.checkpoints is None or not self._writes:
+            return
+        if progress.step in self.checkpoints.steps():
             return
         start = time.perf_counter()
         path = self.checkpoints.save(
@@ -76,8 +81,8 @@ class Keeper:
 
     def resume(self) -> Progress:
         """Go back to the latest checkpoint; a new beginning where there is none."""
-        checkpoint = self.checkpoints.latest(self.on_event) if self.checkpoints else None
-        if self.checkpoints is None or checkpoint is None:
+        checkpoint = self._latest(self.checkpoints) if self.checkpoints else None
+        if checkpoint is None:
             sentence = "There is no checkpoint to resume: training starts at the beginning."
             self.on_event(Notice("info", "train-nothing-to-resume", sentence))
             return Progress()
@@ -86,14 +91,27 @@ class Keeper:
         self.learner.load(checkpoint, checkpoint.state["learner"])
         return Progress.from_json(checkpoint.state["progress"])
 
+    @property
+    def _writes(self) -> bool:
+        return self.ranks is None or self.ranks.first
+
+    def _latest(self, checkpoints: Checkpoints) -> Checkpoint | None:
+        """The newest that is whole, by the judgement of the first process."""
+        found = checkpoints.latest(self.on_event) if self._writes else None
+        step = from_first(self.ranks, lambda: found.step if found else None)
+        return found or (None if step is None else checkpoints.load(step))
+
     def _state(self, progress: Progress) -> dict[str, object]:
         return {
             "progress": progress.to_json(),
             "learner": self.learner.numbers(),
             "recipe": self.recipe.model_dump(),
             "steps_per_epoch": self.steps_per_epoch,
-            "fingerprint": fingerprint(self.learner.device),
+            "fingerprint": self._fingerprint(),
         }
+
+    def _fingerprint(self) -> Fingerprint:
+        return fingerprint(self.learner.device, self.ranks.count if self.ranks else 1)
 
     def _judged_tensors(self) -> dict[str, Tensor]:
         """What validation judges: the average where there is one, else the weights."""
@@ -123,7 +141,7 @@ class Keeper:
     def _tell_differences(self, checkpoint: Checkpoint) -> None:
         changed = {
             "train-other-machine": differences(
-                checkpoint.state["fingerprint"], fingerprint(self.learner.device)
+                checkpoint.state["fingerprint"], self._fingerprint()
             ),
             "train-other-recipe": changed_settings(checkpoint.state["recipe"], self.recipe),
         }

@@ -1,7 +1,7 @@
 """A network together with everything that changes while it learns."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from striate.training.ema import Ema
 from striate.training.objective import Objective
 from striate.training.optimizers import load_optimizer, make_optimizer, optimizer_tensors
 from striate.training.recipe import Recipe
+from striate.training.shared_step import SharedStep
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Learner:
         kept_buffers: `buffers` as they were before the step under way.
         amp: the type of mixed precision; `None` is float32.
         scaler: scales losses so that float16 gradients do not vanish; `None` unless float16.
+        shared: joins its steps with those of other processes; `None` where there are none.
     """
 
     network: nn.Module
@@ -41,6 +43,7 @@ class Learner:
     clip_norm: float | None
     amp: torch.dtype | None
     scaler: torch.amp.GradScaler | None
+    shared: SharedStep | None = None
 
     @torch.no_grad()
     def keep_buffers(self) -> None:
@@ -59,8 +62,9 @@ class Learner:
     def judged(self) -> Iterator[nn.Module]:
         """Inside the block the network is in eval mode and holds the averaged weights, if any."""
         self.network.eval()
+        resting = self.shared.norms.at_rest() if self.shared else nullcontext()
         try:
-            with torch.no_grad(), _applied(self.ema):
+            with torch.no_grad(), _applied(self.ema), resting:
                 yield self.network
         finally:
             train_mode(self.network)

@@ -31,7 +31,7 @@ def not_finite(
     """The error for a loss or gradient that is no number, naming the images that explain it."""
     lost = not math.isfinite(fault.loss)
     what = f"the loss is {fault.loss}" if lost else f"the gradient's norm is {fault.gradient_norm}"
-    records = [int(record) for batch in group for record in batch.indices]
+    records = _everywhere(learner, [int(r) for batch in group for r in batch.indices])
     reason, guilty = _suspects(learner, group)
     if guilty:
         who = f"Of its {len(records)} images, {len(guilty)} {reason}"
@@ -82,7 +82,7 @@ def _suspects(learner: Learner, group: Sequence[Batch]) -> tuple[str, list[int]]
 
     Outputs that are bad for every image accuse the weights, not the images.
     """
-    everyone = sum(len(batch.indices) for batch in group)
+    everyone = len(_everywhere(learner, [r for batch in group for r in batch.indices]))
     learner.network.eval()  # so that images do not meet in a batch norm
     for reason, test, may_be_all in REASONS:
         with torch.no_grad():
@@ -92,9 +92,17 @@ def _suspects(learner: Learner, group: Sequence[Batch]) -> tuple[str, list[int]]
                 for record, fine in zip(batch.indices, test(learner, batch).tolist(), strict=True)
                 if not fine
             ]
+        guilty = _everywhere(learner, guilty)
         if guilty and (may_be_all or len(guilty) < everyone):
             return reason, guilty
     return "", []
+
+
+def _everywhere(learner: Learner, records: list[int]) -> list[int]:
+    """The records of all processes that share the step."""
+    if learner.shared is None:
+        return records
+    return [record for some in learner.shared.ranks.gathered(records) for record in some]
 
 
 def _images_finite(_: Learner, batch: Batch) -> Tensor:

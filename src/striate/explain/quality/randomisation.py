@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 from torch import Tensor, nn
 
+from striate.engines.folding import sharing_copy
 from striate.errors import ExplainError
-from striate.explain._frozen import sharing_copy
 from striate.explain._gradient import check_counts
 from striate.explain._hooks import uncompiled
 from striate.explain._score import Score
@@ -174,6 +173,8 @@ def rank_correlation(maps: Tensor, others: Tensor) -> Tensor:
 
     Shape: [N, H, W] twice -> [N], −1..1.
     """
+    from scipy.stats import rankdata  # here, since it takes a second
+
     ranks = [
         torch.from_numpy(rankdata(each.detach().abs().flatten(1).cpu().numpy(), axis=1))
         for each in (maps, others)

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from striate.explain._frozen import sharing_copy
+from striate.engines.folding import sharing_copy
 from striate.explain._gradient import check_counts, parts
 from striate.explain._hooks import evaluating, uncompiled
 from striate.explain._score import Score

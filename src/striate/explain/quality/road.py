@@ -5,8 +5,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import csc_matrix
-from scipy.sparse.linalg import splu
 from torch import Tensor, nn
 
 from striate.errors import UsageError
@@ -108,6 +106,9 @@ def imputed(image: Tensor, gone: Tensor) -> Tensor:
     Shape: image [C, H, W], gone [H, W] bool -> [C, H, W]. One pixel must be left.
     Source: Rong et al. 2022, arXiv:2202.00449, section 4.2.
     """
+    from scipy.sparse import csc_matrix  # here, since it takes a while
+    from scipy.sparse.linalg import splu
+
     missing = gone.flatten().cpu().numpy()
     flat = image.flatten(1).double().cpu().numpy()  # [C, H·W]
     unknown = np.flatnonzero(missing)

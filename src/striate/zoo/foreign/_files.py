@@ -58,10 +58,10 @@ def _read(path: Path, start: bytes) -> dict[str, Tensor]:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
         return read_keras_archive(path) if WEIGHTS in names else _torch_tensors(path)
+    if start[4:9] == b"\0\0\0\0{":  # after the length of the header, which can begin like a pickle
+        return load_file(path)
     if start.startswith(PICKLE):
         return _torch_tensors(path)
-    if start[8:9] == b"{":  # after the length of the header
-        return load_file(path)
     raise FileError(
         "zoo-file-unknown",
         f"{path} holds no weights that can be read here: it begins with {start[:8]!r}.",
