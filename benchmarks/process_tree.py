@@ -27,8 +27,8 @@ class Ran:
 def run_measured(
     command: Sequence[str], *, folder: Path, variables: Mapping[str, str], limit: float
 ) -> Ran:
-    """Memory is the greatest sum of resident memory over the tree, sampled ten times a second; of
-    a lone process it is exact. What processes share is counted for each. Needs Linux.
+    """Memory is the greatest sum of resident memory over the tree, looked at ten times a second; of
+    a lone process it is exact up to the last look. What processes share is counted for each. Needs Linux.
 
     Args:
         folder: what the process starts in.
@@ -75,7 +75,7 @@ def run_measured(
     return Ran(
         wall=wall,
         cpu=usage.ru_utime + usage.ru_stime,
-        memory=max(peak[0], usage.ru_maxrss / 1024),
+        memory=peak[0],
         output=said[0],
         errors=complaints[0],
         code=None if out_of_time else process.returncode,
@@ -88,7 +88,7 @@ def _read(stream: object, place: list[str]) -> None:
 
 def _sample(root: int, peak: list[float], ended: threading.Event) -> None:
     while not ended.wait(SAMPLE_SECONDS):
-        peak[0] = max(peak[0], sum(map(_resident, _tree(root))))
+        peak[0] = max(peak[0], sum(map(_resident, _tree(root))), _most_resident(root))
 
 
 def _tree(process: int) -> Iterator[int]:
@@ -107,6 +107,15 @@ def _listing(folder: Path) -> list[Path]:
         return list(folder.iterdir())
     except OSError:
         return []
+
+
+def _most_resident(process: int) -> float:
+    """Of all its time so far. (Its `ru_maxrss` would begin with that of the process it came from.)"""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
 
 
 def _resident(process: int) -> float:
