@@ -28,7 +28,8 @@ def run_measured(
     command: Sequence[str], *, folder: Path, variables: Mapping[str, str], limit: float
 ) -> Ran:
     """Memory is the greatest sum of resident memory over the tree, looked at ten times a second; of
-    a lone process it is exact up to the last look. What processes share is counted for each. Needs Linux.
+    a lone process it is exact up to the last look. What processes share is counted for each.
+    Needs Linux.
 
     Args:
         folder: what the process starts in.
@@ -110,7 +111,7 @@ def _listing(folder: Path) -> list[Path]:
 
 
 def _most_resident(process: int) -> float:
-    """Of all its time so far. (Its `ru_maxrss` would begin with that of the process it came from.)"""
+    """Of all its time so far. (`ru_maxrss` begins with that of the process it came from.)"""
     try:
         lines = Path(f"/proc/{process}/status").read_text().splitlines()
     except OSError:
