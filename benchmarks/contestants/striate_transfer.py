@@ -30,7 +30,8 @@ def main() -> None:
         accuracy = json.loads((run / "report.json").read_text())["metrics"]["accuracy"]["value"]
         events = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
     trained = max(each["time"] for each in events if each["event"] == "EpochEnded")
-    answer(training=trained - events[0]["time"], accuracy=accuracy)
+    begun = next(each["time"] for each in events if each.get("code") == "train-frozen-part")
+    answer(training=trained - events[0]["time"], epochs=trained - begun, accuracy=accuracy)
 
 
 if __name__ == "__main__":
