@@ -1,7 +1,7 @@
 """The images of a set that a network finds most like given photographs."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
@@ -9,15 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from torch import Tensor
 
 from striate.data import CanvasStore, Dataset
-from striate.explain import embeddings, nearest
+from striate.explain import nearest
 from striate.files import write_atomic
-from striate.inference import BATCH_SIZE, device_of
 from striate.model import Model
-from striate.tasks.gallery import shown_picture
-from striate.tasks.gallery_data import inputs_of, pixels_of
+from striate.tasks.gallery import features_of, shown_picture
+from striate.tasks.gallery_data import pixels_of
 from striate.tasks.loading import store_for
 
 FORMAT = 1
@@ -59,7 +57,7 @@ def find_alike(
         vectors: of the known images, [N, D].
     """
     store, own = store_for(known, model), store_for(asked, model)
-    features = embeddings(model.logits_network, _inputs(model, own, len(asked)), layer=layer)
+    features = features_of(model, own, np.arange(len(asked)), layer=layer)
     near = nearest(features, vectors, top)  # all compared: a graph pays from thousands of questions
     found = tuple(
         Alike(
@@ -80,13 +78,6 @@ def find_alike(
     ]
     write_atomic(folder / "neighbours.png", _drawn(lines))
     return found
-
-
-def _inputs(model: Model, store: CanvasStore, count: int) -> Iterator[Tensor]:
-    device = device_of(model.logits_network)
-    for start in range(0, count, BATCH_SIZE):
-        rows = np.arange(start, min(start + BATCH_SIZE, count))
-        yield inputs_of(model, store, rows).to(device)
 
 
 def _shot(model: Model, store: CanvasStore, row: int) -> Image.Image:

@@ -1,6 +1,8 @@
 """Choosing by cross-validation: folds of the training images, and what is lost on them."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -42,9 +44,16 @@ def said_of(folds: Folds) -> str:
 
 def fitted_on(pipeline: Pipeline, rows: Rows, labels: Numbers) -> Pipeline:
     """The pipeline, fitted, in silence; see `stopped_early`."""
+    with stopping_silently():
+        return pipeline.fit(rows, labels)
+
+
+@contextmanager
+def stopping_silently() -> Iterator[None]:
+    """Inside the block, no solver complains that it was stopped before its end."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return pipeline.fit(rows, labels)
+        yield
 
 
 def stopped_early(fitted: Pipeline) -> bool:

@@ -203,8 +203,9 @@ def features_of(
     store: CanvasStore,
     rows: NDArray[np.int64],
     on_progress: Callable[[int, int], None] | None = None,
+    layer: str | None = None,
 ) -> Tensor:
-    """What the network makes of images before its answer, [n, D]."""
+    """What the network makes of images at a layer, or before its answer, [n, D]."""
     preprocessing, network = _preprocessing(model), model.logits_network
 
     def batches() -> Iterable[Tensor]:
@@ -214,7 +215,7 @@ def features_of(
             if on_progress is not None:
                 on_progress(min(start + BATCH_SIZE, len(rows)), len(rows))
 
-    return embeddings(network, batches())
+    return embeddings(network, batches(), layer=layer)
 
 
 def _preprocessing(model: Model) -> Any:

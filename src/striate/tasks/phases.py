@@ -90,14 +90,12 @@ def _train(
     resume: bool,
 ) -> FitResult:
     freeze(network, phase.last)
-    kept = _kept(network, phase, plan, data, folder, course.watch, ranks)
-    learning: nn.Module = network
-    with nullcontext() if kept is None else cached_features(
-        kept, data, views=plan.request.views or 1, folder=folder.path, on_event=course.watch,
+    halves = _kept(network, phase, plan, data, folder, course.watch, ranks)
+    learning = network if halves is None else halves[1]
+    with nullcontext() if halves is None else cached_features(
+        halves[0], data, views=plan.request.views or 1, folder=folder.path, on_event=course.watch,
         stop=stop,
     ) as features:  # fmt: skip
-        if features is not None:
-            _, learning = cut(network, phase.last)
         decay = phase.recipe.layer_decay
         return fit(
             learning,
@@ -126,8 +124,8 @@ def _kept(
     folder: RunFolder,
     watch: OnEvent,
     ranks: Ranks | None,
-) -> nn.Module | None:
-    """The frozen part, where it pays to run it once; the reason is told."""
+) -> tuple[nn.Module, nn.Module] | None:
+    """The frozen part and the rest, where it pays to run the first once; the reason is told."""
     if phase.last == len(stages(network)) - 1:
         return None
     try:
@@ -136,7 +134,7 @@ def _kept(
         return None
     caching = from_first(ranks, lambda: _worth(body, tail, phase, plan, data, folder))
     watch(Notice("info", "train-frozen-part", f"{phase.name}: {caching.reason}"))
-    return body if caching.pays else None
+    return (body, tail) if caching.pays else None
 
 
 def _worth(
@@ -160,9 +158,9 @@ def _worth(
     )
 
 
-def work_below(network: HeadedNetwork, last: int, preprocessing: Preprocessing) -> int:
-    """Multiply-adds of the frozen part for one image."""
-    body, tail = cut(network, last)
+def work_below_answer(network: HeadedNetwork, preprocessing: Preprocessing) -> int:
+    """Multiply-adds of all but the answer, for one image."""
+    body, tail = cut(network, 0)
     return _multiply_adds(body, _black(preprocessing, beside=tail))[0]
 
 

@@ -6,7 +6,6 @@ weights add is told from a network of the same shape with random weights.
 """
 
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -194,19 +193,19 @@ def classifies(features: Rows, labels: NDArray[np.int64], unseen: Rows, seed: in
 
     Features are brought to mean 0 and deviation 1; the penalty is chosen by cross-validation.
     """
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GridSearchCV, StratifiedKFold
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+
+    from striate.tasks.cross_validation import stopping_silently
 
     model = make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTHS[2], max_iter=300))
     folds = min(FOLDS, int(np.bincount(labels)[np.unique(labels)].min()))
     if folds > 1:
         parts = StratifiedKFold(folds, shuffle=True, random_state=seed)
         model = GridSearchCV(model, {"logisticregression__C": STRENGTHS}, cv=parts)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # its answer is as good by then
+    with stopping_silently():  # its answer is as good by then
         model.fit(features.astype(np.float64), labels)
     return model.predict(unseen.astype(np.float64))
 

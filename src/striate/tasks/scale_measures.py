@@ -8,7 +8,6 @@ logistic regression on their pooled features tells unseen images, by its log los
 """
 
 import os
-import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -17,7 +16,6 @@ from functools import partial
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.preprocessing import StandardScaler
@@ -30,6 +28,7 @@ from striate.data import Dataset, Preprocessing, canvas_store
 from striate.explain import evaluating
 from striate.inference import device_of
 from striate.nn import HeadedNetwork
+from striate.tasks.cross_validation import stopping_silently
 
 Scale = tuple[tuple[float, ...], tuple[float, ...]]  # mean and std of each channel, pixels 0..1
 
@@ -120,8 +119,7 @@ def _cross_validated(rows: NDArray[np.float32], labels: NDArray[np.int64]) -> ND
     short = left * sizes  # [n, n] in place of [n, K], the same answers sooner
     fit = LogisticRegression(C=STRENGTH / rows.shape[1], max_iter=300)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with stopping_silently():
         given = cross_val_predict(fit, short, labels, cv=folds, method="predict_proba")
     return -np.log(np.maximum(given[np.arange(len(labels)), labels], 1e-6))
 

@@ -12,7 +12,7 @@ from striate.tasks.cross_validation import error_rate, folds_of
 from striate.tasks.features import cached_features
 from striate.tasks.heads import linear_pipeline
 from striate.tasks.loading import TrainingData
-from striate.tasks.phases import work_below
+from striate.tasks.phases import work_below_answer
 from striate.tasks.plan import Plan, recipe_of
 from striate.tasks.request import TrainRequest
 from striate.tasks.run_folder import RunFolder
@@ -40,7 +40,7 @@ def settled(
     if few := _few(data):
         watch(Notice("warning", "train-few-images", few))
     if request.views is None and request.head == "linear":
-        below = work_below(network, 0, plan.preprocessing)
+        below = work_below_answer(network, plan.preprocessing)
         values["views"] = views_of(len(data.train.indices), below)
     filled = request.model_copy(update={"tune": chosen.tune, **values})
     return replace(
